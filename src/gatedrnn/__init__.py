@@ -1,0 +1,17 @@
+"""LSTM and GRU, measured: the package behind the book.
+
+``from gatedrnn import LSTM, GRU, RNN, Recurrent, reproducible``; everything else lives in the modules. Names are loaded
+when they are first used, so the modules that need no torch (``stats``, ``cost``, ``results``, ``plot``) stay quick.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+_HOME = {"LSTM": "layer", "GRU": "layer", "RNN": "layer", "Recurrent": "layer", "reproducible": "reproduce"}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name):
+    if name not in _HOME:
+        raise AttributeError(f"module 'gatedrnn' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"gatedrnn.{_HOME[name]}"), name)

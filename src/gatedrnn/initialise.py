@@ -1,0 +1,90 @@
+"""Initialisations. Each changes a ``Recurrent`` in place and can be crossed with any cell.
+
+``generators`` is one ``torch.Generator`` for each of the S models, so that model k starts the same whether it is
+trained alone or with others; without them torch's global generator is used.
+"""
+
+import math
+
+import torch
+from torch import nn
+
+
+def per_seed(seeds):
+    """One generator for each seed."""
+    return [torch.Generator().manual_seed(int(seed)) for seed in seeds]
+
+
+def _models(layer, generators):
+    """Pairs (generator, {parameter name: the slice of one model}), without gradient tracking."""
+    S = len(layer.b)
+    generators = generators or [None] * S
+    if len(generators) != S:
+        raise ValueError(f"{len(generators)} generators for {S} models; give one for each")
+    return [
+        (generator, {name: p.data[s] for name, p in layer.named_parameters()}) for s, generator in enumerate(generators)
+    ]
+
+
+def uniform(layer, generators=None):
+    """torch's own: every parameter from U(-1/sqrt(H), 1/sqrt(H)). Every gate then starts near 0.5."""
+    bound = layer.hidden_size**-0.5
+    for generator, model in _models(layer, generators):
+        for p in model.values():
+            p.uniform_(-bound, bound, generator=generator)
+
+
+def orthogonal(layer, generators=None):
+    """Glorot-uniform ``W``, orthogonal blocks of ``U``, zero biases: Keras' choice without its forget bias."""
+    for generator, model in _models(layer, generators):
+        for name, p in model.items():
+            if name == "W":
+                for block in p.split(layer.hidden_size):
+                    nn.init.xavier_uniform_(block, generator=generator)
+            elif name == "U":
+                for block in p.split(layer.hidden_size):
+                    nn.init.orthogonal_(block, generator=generator)
+            else:
+                p.zero_()
+
+
+def _block(layer, gate):
+    """The bias ``(S, H)`` of one gate."""
+    return layer.b.data.unflatten(1, (len(layer.cell.gates), -1))[:, layer.cell.gates.index(gate)]
+
+
+def retention_bias(layer, value=1.0):
+    """Set the bias of the gate that keeps the old state to ``value`` (the "forget bias" of an LSTM).
+
+    A cell that has no such gate is left as it is. A cell whose gate acts the other way round gets ``-value``.
+    Source: Jozefowicz, Zaremba and Sutskever 2015.
+    """
+    if layer.cell.keeps:
+        gate, sign = layer.cell.keeps
+        _block(layer, gate).fill_(sign * value)
+
+
+def chrono(layer, longest, generators=None):
+    """Chrono initialisation: time constants spread up to ``longest`` steps.
+
+    The bias of the keeping gate becomes ``log u`` with u from U(1, longest - 1); an input gate, where there is one
+    beside it, gets the opposite. Source: Tallec and Ollivier 2018, section 2.
+
+    Raises:
+        ValueError: ``longest`` is below 3, where the range of u is empty.
+    """
+    if longest < 3:
+        raise ValueError(f"chrono initialisation needs a longest lag of at least 3 steps, not {longest}")
+    if not layer.cell.keeps:
+        return
+    gate, sign = layer.cell.keeps
+    for s, (generator, model) in enumerate(_models(layer, generators)):
+        bias = torch.empty_like(model["b"][: layer.hidden_size]).uniform_(1, longest - 1, generator=generator).log()
+        _block(layer, gate)[s] = sign * bias
+        if "i" in layer.cell.gates:
+            _block(layer, "i")[s] = -bias
+
+
+def half_life_bias(steps):
+    """The bias at which a sigmoid gate keeps one half after that many steps: f = 2^(-1/steps)."""
+    return -math.log(2 ** (1 / steps) - 1)

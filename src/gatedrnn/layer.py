@@ -1,0 +1,150 @@
+"""Recurrent layers over whole sequences: ``RNN``, ``LSTM``, ``GRU`` and ``Recurrent(cell, ...)``."""
+
+import torch
+from torch import nn
+
+from gatedrnn import initialise
+from gatedrnn.cells import get_cell
+
+
+class Recurrent(nn.Module):
+    """One recurrent layer, called like ``nn.LSTM(..., batch_first=True)``, for one model or for S models at once.
+
+    ``output, state = layer(x)`` or ``layer(x, state)``; ``output, state, gates = layer(x, trace=True)``.
+
+    ==========  ==================================================================================
+    x           ``(B, T, I)``; with ``seeds=S`` also ``(S, B, T, I)``, each model its own data
+    output      ``(B, T, H)``; with seeds ``(S, B, T, H)``: the hidden state of every step
+    state       ``h``, or ``(h, c)`` for cells with a cell state, each ``(S, B, H)``, S = 1 without
+                seeds: the shapes of torch's ``(num_layers, B, H)`` for one layer
+    gates       a dict, one tensor shaped like the output for each gate (and for ``c``)
+    ==========  ==================================================================================
+
+    Parameters (S = 1 without seeds): ``W (S, G*H, I)``, ``U (S, G*H, H)``, ``b (S, G*H)`` and the cell's own vectors
+    ``(S, H)``. There is one bias a block, not torch's two: in ``W x + b_1 + U h + b_2`` only the sum ``b_1 + b_2``
+    acts, so the second vector adds parameters and nothing else. The exception is the candidate of the GRU, where the
+    reset gate multiplies the recurrent term alone: ``b_hn`` stands inside that product and cannot be merged.
+
+    Args:
+        cell: a name of ``gatedrnn.cells.CELLS``.
+        input_size: I.
+        hidden_size: H.
+        seeds: S, the number of independent models; None for one model without the axis S.
+
+    Raises:
+        ValueError: unknown cell, a size below 1, or an input whose shape does not fit.
+    """
+
+    def __init__(self, cell, input_size, hidden_size, seeds=None, dtype=None):
+        super().__init__()
+        self.cell = get_cell(cell)
+        for name, size in {"input_size": input_size, "hidden_size": hidden_size, "seeds": seeds or 1}.items():
+            if not isinstance(size, int) or size < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, not {size!r}")
+        self.input_size, self.hidden_size, self.seeds = input_size, hidden_size, seeds
+        S, H, rows = seeds or 1, hidden_size, len(self.cell.gates) * hidden_size
+        shapes = {"W": (S, rows, input_size), "U": (S, rows, H), "b": (S, rows)}
+        shapes |= {name: (S, H) for name in self.cell.vectors}
+        for name, shape in shapes.items():
+            self.register_parameter(name, nn.Parameter(torch.empty(shape, dtype=dtype)))
+        initialise.uniform(self)
+
+    def extra_repr(self):
+        seeds = f", seeds={self.seeds}" if self.seeds else ""
+        return f"{self.cell.name}, input_size={self.input_size}, hidden_size={self.hidden_size}{seeds}"
+
+    def forward(self, x, state=None, trace=False):
+        x = self._check_input(x)
+        state = self._check_state(x, state)
+        if not trace and self._library_is_fastest(x):
+            output, state = self._library(x, state)
+        else:
+            output, state, gates = self._loop(x, state)
+        if self.seeds is None:
+            output = output.squeeze(0)
+        state = state if len(state) > 1 else state[0]
+        if not trace:
+            return output, state
+        stacked = {name: torch.stack([step[name] for step in gates], dim=-2) for name in gates[0]}
+        return output, state, {k: v if self.seeds else v.squeeze(0) for k, v in stacked.items()}
+
+    def _loop(self, x, state):
+        """The readable path: project the whole input once, then step through time."""
+        T = x.shape[-2]
+        p = dict(self.named_parameters())
+        x = x.transpose(1, 2).flatten(1, 2)  # (S or 1, T*B, I): one matrix product for all steps
+        x = x @ p["W"].mT + p["b"][:, None]  # (S, T*B, G*H)
+        outputs, gates = [], []
+        for x_t in x.unflatten(1, (T, -1)).unbind(1):  # T times (S, B, G*H)
+            state, step = self.cell.step(x_t, state, p)
+            outputs.append(state[0])
+            gates.append(step)
+        return torch.stack(outputs, dim=2), state, gates
+
+    def _library_is_fastest(self, x):
+        """torch's CPU build has a fused kernel for the plain LSTM in float32, and for nothing else here."""
+        fused = torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
+        return self.cell.name == "lstm" and x.dtype == torch.float32 and x.device.type == "cpu" and fused
+
+    def _library(self, x, state):
+        """torch's own LSTM, one model after the other: the same numbers as ``_loop`` to float rounding."""
+        # Unbound once: indexing W[s] in the loop would make backward build a full gradient for every s.
+        models = zip(self.W.unbind(), self.U.unbind(), self.b.unbind(), *(part.split(1) for part in state), strict=True)
+        results, zero = [], torch.zeros_like(self.b[0])
+        for s, (W, U, b, h, c) in enumerate(models):
+            #                 input, state, weights, biases, layers, dropout, training, bidirectional, batch_first
+            results.append(torch.lstm(x[s % len(x)], (h, c), [W, U, b, zero], True, 1, 0.0, self.training, False, True))
+        outputs, h, c = zip(*results, strict=True)
+        return torch.stack(outputs), (torch.cat(h), torch.cat(c))
+
+    def _check_input(self, x):
+        wanted = "(B, T, I)" if self.seeds is None else "(B, T, I) or (S, B, T, I)"
+        if x.ndim not in ((3,) if self.seeds is None else (3, 4)):
+            raise ValueError(
+                f"input must be {wanted}, not of shape {tuple(x.shape)}; use x[None] for a single sequence"
+            )
+        if x.ndim == 4 and x.shape[0] != self.seeds:
+            raise ValueError(
+                f"input has {x.shape[0]} on its seed axis, the layer has seeds={self.seeds}: {tuple(x.shape)}"
+            )
+        if x.shape[-1] != self.input_size:
+            raise ValueError(
+                f"input has {x.shape[-1]} features, the layer has input_size={self.input_size}: {tuple(x.shape)}"
+            )
+        if 0 in x.shape[-3:-1]:
+            raise ValueError(f"input {tuple(x.shape)} is empty: the batch and the length must be at least 1")
+        if x.dtype != self.W.dtype:
+            raise ValueError(f"input is {x.dtype}, the layer is {self.W.dtype}; use x.to(layer.W.dtype)")
+        return x if x.ndim == 4 else x[None]
+
+    def _check_state(self, x, state):
+        shape = (len(self.W), x.shape[1], self.hidden_size)
+        if state is None:
+            return tuple(x.new_zeros(shape) for _ in self.cell.states)
+        state = state if isinstance(state, tuple) else (state,)
+        given = [tuple(part.shape) for part in state]
+        if given != [shape] * len(self.cell.states):
+            names = ", ".join(self.cell.states)
+            raise ValueError(f"state of {self.cell.name} must be ({names}), each of shape {shape}; given: {given}")
+        return state
+
+
+class RNN(Recurrent):
+    """The plain tanh RNN; see ``Recurrent``."""
+
+    def __init__(self, input_size, hidden_size, seeds=None, dtype=None):
+        super().__init__("rnn", input_size, hidden_size, seeds, dtype)
+
+
+class LSTM(Recurrent):
+    """torch's LSTM (no peepholes); see ``Recurrent``."""
+
+    def __init__(self, input_size, hidden_size, seeds=None, dtype=None):
+        super().__init__("lstm", input_size, hidden_size, seeds, dtype)
+
+
+class GRU(Recurrent):
+    """torch's GRU (z keeps, reset after the product); see ``Recurrent``."""
+
+    def __init__(self, input_size, hidden_size, seeds=None, dtype=None):
+        super().__init__("gru", input_size, hidden_size, seeds, dtype)

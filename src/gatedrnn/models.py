@@ -1,0 +1,34 @@
+"""Models for the tasks: a recurrent layer with a linear readout at every step."""
+
+import torch
+from torch import nn
+
+from gatedrnn.layer import Recurrent
+
+
+class SequenceModel(nn.Module):
+    """Recurrent layer, then a linear readout of every hidden state.
+
+    ``prediction, state = model(x)``: x ``([S,] B, T, I)``, prediction ``([S,] B, T, O)``; states as in ``Recurrent``.
+    The readout's parameters carry the leading axis S too: ``V (S, O, H)`` and ``a (S, O)``.
+    """
+
+    def __init__(self, cell, input_size, hidden_size, output_size, seeds=None):
+        super().__init__()
+        self.recurrent = Recurrent(cell, input_size, hidden_size, seeds)
+        self.V = nn.Parameter(torch.empty(seeds or 1, output_size, hidden_size))
+        self.a = nn.Parameter(torch.zeros(seeds or 1, output_size))
+        self.initialise_readout()
+
+    def initialise_readout(self, generators=None):
+        """torch's own choice for ``nn.Linear``: U(-1/sqrt(H), 1/sqrt(H))."""
+        bound = self.V.shape[-1] ** -0.5
+        for s in range(len(self.V)):
+            for p in (self.V, self.a):
+                p.data[s].uniform_(-bound, bound, generator=generators[s] if generators else None)
+
+    def forward(self, x, state=None):
+        output, state = self.recurrent(x, state)
+        output = output if output.ndim == 4 else output[None]
+        prediction = output @ self.V.mT[:, None] + self.a[:, None, None]
+        return (prediction if self.recurrent.seeds else prediction[0]), state
