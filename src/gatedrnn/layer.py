@@ -38,11 +38,12 @@ class Recurrent(nn.Module):
     def __init__(self, cell, input_size, hidden_size, seeds=None, dtype=None):
         super().__init__()
         self.cell = get_cell(cell)
-        for name, size in {"input_size": input_size, "hidden_size": hidden_size, "seeds": seeds or 1}.items():
+        S = 1 if seeds is None else seeds
+        for name, size in {"input_size": input_size, "hidden_size": hidden_size, "seeds": S}.items():
             if not isinstance(size, int) or size < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, not {size!r}")
         self.input_size, self.hidden_size, self.seeds = input_size, hidden_size, seeds
-        S, H, rows = seeds or 1, hidden_size, len(self.cell.gates) * hidden_size
+        H, rows = hidden_size, len(self.cell.gates) * hidden_size
         shapes = {"W": (S, rows, input_size), "U": (S, rows, H), "b": (S, rows)}
         shapes |= {name: (S, H) for name in self.cell.vectors}
         for name, shape in shapes.items():

@@ -1,0 +1,215 @@
+"""Train many seeds at once: ``train(config) -> Run``.
+
+The S models share nothing but the tensor program. Model k starts from its own generator, sees its own stream of data
+(a function of seed and step alone), is clipped by its own gradient norm and has its own Adam moments. So S seeds
+together give the numbers of each seed alone, and both cells see the same data under the same seed.
+"""
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from tqdm import tqdm
+
+from gatedrnn import initialise
+from gatedrnn.models import SequenceModel
+from gatedrnn.tasks import Batch, generator, loss, score
+
+INITS = {"uniform": initialise.uniform, "orthogonal": initialise.orthogonal}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything a run depends on.
+
+    ``bias``: None keeps the initial bias, a number is the bias of the gate that keeps the old state, "chrono" spreads
+    its time constants up to ``length``. ``clip`` bounds each model's gradient norm. ``steps`` is a multiple of
+    ``evaluate_every``.
+
+    Raises:
+        ValueError: a value out of range; the message names it.
+    """
+
+    task: object
+    cell: str
+    hidden_size: int
+    length: int
+    seeds: tuple[int, ...]
+    steps: int
+    batch_size: int = 32
+    learning_rate: float = 3e-3
+    clip: float = 1.0
+    init: str = "uniform"
+    bias: float | str | None = None
+    evaluate_every: int = 100
+
+    def __post_init__(self):
+        for name in ("hidden_size", "length", "steps", "batch_size", "learning_rate", "clip", "evaluate_every"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name} must be above 0, not {getattr(self, name)!r}")
+        if self.steps % self.evaluate_every:
+            raise ValueError(f"steps ({self.steps}) must be a multiple of evaluate_every ({self.evaluate_every})")
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds must be different numbers, at least one; given: {self.seeds}")
+        if self.init not in INITS:
+            raise ValueError(f"init must be one of {', '.join(INITS)}, not {self.init!r}")
+        if isinstance(self.bias, str) and self.bias != "chrono":
+            raise ValueError(f"bias must be None, a number or 'chrono', not {self.bias!r}")
+
+
+@dataclass
+class Run:
+    """A finished training.
+
+    ``history``: a row for each seed and evaluated step, with ``train_loss`` (its batch at that step), ``loss`` and
+    ``score`` on the evaluation data. ``diverged``: the first step at which a seed's training loss was not finite; its
+    rows stay, NaN or not. ``seconds``: CPU time of all seeds together.
+    """
+
+    config: Config
+    model: SequenceModel
+    history: pd.DataFrame
+    diverged: dict[int, int]
+    seconds: float
+
+    def final(self, column="score"):
+        """The last value of a column for each seed, in the order of ``config.seeds``."""
+        last = self.history[self.history.step == self.config.steps]
+        return last.set_index("seed")[column].loc[list(self.config.seeds)].to_numpy()
+
+
+def build(config):
+    """The S models of a config, each from its own generator; torch's global generator is left as it was."""
+    with torch.random.fork_rng(devices=[]):
+        task = config.task
+        model = SequenceModel(config.cell, task.input_size, config.hidden_size, task.output_size, len(config.seeds))
+    generators = initialise.per_seed(config.seeds)
+    INITS[config.init](model.recurrent, generators)
+    model.initialise_readout(generators)
+    if config.bias == "chrono":
+        initialise.chrono(model.recurrent, config.length, generators)
+    elif config.bias is not None:
+        initialise.retention_bias(model.recurrent, config.bias)
+    return model
+
+
+def clip_per_seed(parameters, limit):
+    """Scale each model's gradient to a norm of at most ``limit``; return the norms before, ``(S,)``.
+
+    The norm is taken over all parameters of one model (every axis but S). Call it after ``backward()`` and before the
+    optimiser's step. Source: Pascanu, Mikolov and Bengio 2013, section 3.2.
+    """
+    gradients = [p.grad for p in parameters]
+    norms = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0)
+    scale = (limit / norms).clamp(max=1.0)  # a norm of 0 gives inf, hence 1
+    for g in gradients:
+        g.mul_(scale.reshape(-1, *[1] * (g.ndim - 1)))
+    return norms
+
+
+def training_batch(config, step):
+    """The batches of one step, stacked over seeds: ``x (S, B, T, I)``. Shorter ones are filled up, unscored."""
+    draws = [config.task.batch(generator(seed, step), config.batch_size, config.length) for seed in config.seeds]
+    longest = max(draw.x.shape[1] for draw in draws)
+
+    def stack(parts):
+        return torch.stack([F.pad(p, (0, 0) * (p.ndim - 2) + (0, longest - p.shape[1])) for p in parts])
+
+    batch = Batch(*map(stack, zip(*draws, strict=True)))
+    if not torch.isfinite(batch.x).all():
+        bad = [s for s, x in zip(config.seeds, batch.x, strict=True) if not torch.isfinite(x).all()]
+        raise ValueError(f"the inputs of step {step} hold NaN or infinity (seeds {bad}); clean or fill the data first")
+    return batch
+
+
+def evaluation_batch(config):
+    """The data every seed is judged on: the task's validation part, or 256 sequences that no seed trains on."""
+    if hasattr(config.task, "part"):
+        return config.task.part("valid")
+    return config.task.batch(generator(0, 0, "evaluate"), 256, config.length)
+
+
+@torch.no_grad()
+def evaluate(model, batch, kind):
+    """Loss and score of each model on one batch ``(B, T, I)`` shared by all: two tensors ``(S,)``."""
+    prediction, _ = model(batch.x)
+    return loss(kind, prediction, batch), score(kind, prediction, batch)
+
+
+def train(config, checkpoint=None, progress=None):
+    """Train the config's seeds together.
+
+    Args:
+        config: a ``Config``.
+        checkpoint: a file that is written at every evaluation. If it exists, training goes on from it, and the run
+            is the same, bit for bit, as one that was never interrupted.
+        progress: True or False; None shows a bar with the time left where there is a terminal.
+
+    Raises:
+        ValueError: the inputs hold NaN, or the checkpoint belongs to another config.
+    """
+    model = build(config)
+    optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
+    rows, diverged, start, before = [], {}, 0, 0.0
+    if checkpoint and Path(checkpoint).exists():
+        rows, diverged, start, before = _resume(checkpoint, config, model, optimiser)
+    evaluated = {row["step"] for row in rows}
+    clock, held_out = time.process_time(), evaluation_batch(config)
+    bar = tqdm(total=config.steps, initial=start, desc=config.cell, disable=None if progress is None else not progress)
+    for step in range(start, config.steps + 1):
+        batch = training_batch(config, step)
+        losses = loss(config.task.loss, model(batch.x)[0], batch)
+        for seed in (s for s, value in zip(config.seeds, losses, strict=True) if not value.isfinite()):
+            diverged.setdefault(seed, step)
+        if step % config.evaluate_every == 0 and step not in evaluated:
+            rows += _rows(config, model, step, losses, held_out)
+            bar.set_postfix(median_loss=f"{losses.nanmedian().item():.4f}", diverged=len(diverged))
+            if checkpoint:
+                seconds = before + time.process_time() - clock
+                _save(checkpoint, config, model, optimiser, rows, diverged, step, seconds)
+        if step < config.steps:
+            optimiser.zero_grad()
+            losses.sum().backward()  # the models share no parameter: each gets the gradient of its own loss
+            clip_per_seed(list(model.parameters()), config.clip)
+            optimiser.step()
+            bar.update()
+    bar.close()
+    return Run(config, model, pd.DataFrame(rows), diverged, before + time.process_time() - clock)
+
+
+def _rows(config, model, step, train_losses, held_out):
+    losses, scores = evaluate(model, held_out, config.task.loss)
+    columns = zip(config.seeds, train_losses.tolist(), losses.tolist(), scores.tolist(), strict=True)
+    return [{"seed": s, "step": step, "train_loss": t, "loss": l, "score": a} for s, t, l, a in columns]
+
+
+def _identity(config):
+    """What a checkpoint must agree with: all but the number of steps."""
+    return str({name: value for name, value in vars(config).items() if name != "steps"})
+
+
+def _save(file, config, model, optimiser, rows, diverged, step, seconds):
+    """Write beside the file, then rename: a killed run leaves the old checkpoint, never half of a new one."""
+    state = {"config": _identity(config), "model": model.state_dict(), "optimiser": optimiser.state_dict()}
+    state |= {"rows": rows, "diverged": diverged, "step": step, "seconds": seconds}
+    part = f"{file}.part"
+    torch.save(state, part)
+    os.replace(part, file)
+
+
+def _resume(file, config, model, optimiser):
+    state = torch.load(file)
+    if state["config"] != _identity(config):
+        raise ValueError(
+            f"{file} belongs to another run.\n  it holds:  {state['config']}\n  asked for: {_identity(config)}\n"
+            "Delete the file or name another one."
+        )
+    if state["step"] > config.steps:
+        raise ValueError(f"{file} is at step {state['step']}, beyond the {config.steps} steps asked for")
+    model.load_state_dict(state["model"])
+    optimiser.load_state_dict(state["optimiser"])
+    return state["rows"], state["diverged"], state["step"], state["seconds"]

@@ -1,0 +1,327 @@
+"""The cells and layers: equal to torch's, to each other where theory says so, and different where it says so."""
+
+from dataclasses import replace
+from itertools import combinations
+
+import pytest
+import torch
+from torch import nn
+
+from gatedrnn import GRU, LSTM, RNN, Recurrent, cells
+from gatedrnn.cells import CELLS, get_cell
+from gatedrnn.reproduce import onednn
+
+S, B, T, I, H = 3, 4, 6, 3, 5
+TORCH = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
+
+
+def randomise(module):
+    """Large random parameters: zeros or small numbers would hide a swapped gate."""
+    with torch.no_grad():
+        for p in module.parameters():
+            p.normal_()
+    return module
+
+
+def pair(name):
+    """Our layer and torch's with the same parameters."""
+    ours, theirs = randomise(Recurrent(name, I, H)), TORCH[name](I, H, batch_first=True)
+    with torch.no_grad():
+        theirs.weight_ih_l0.copy_(ours.W[0])
+        theirs.weight_hh_l0.copy_(ours.U[0])
+        theirs.bias_ih_l0.copy_(ours.b[0])
+        theirs.bias_hh_l0.zero_()
+        if name == "gru":
+            theirs.bias_hh_l0[2 * H :] = ours.b_hn[0]
+    return ours, theirs
+
+
+def start(name):
+    state = tuple(torch.randn(1, B, H).tanh() for _ in CELLS[name].states)
+    return state if len(state) > 1 else state[0]
+
+
+def flat(state):
+    return list(state) if isinstance(state, tuple) else [state]
+
+
+def disagreement(name, ours, theirs):
+    """The largest difference in output, final state and every gradient, from a random state and a random loss."""
+    x, state = torch.randn(B, T, I, requires_grad=True), start(name)
+    weights = torch.randn(B, T, H)
+    found = []
+    for layer in (ours, theirs):
+        output, last = layer(x, state)
+        value = (output * weights).sum() + sum((part**2).sum() for part in flat(last))
+        gradients = torch.autograd.grad(value, [x, *layer.parameters()])
+        found.append((output, flat(last), gradients))
+    (out_a, last_a, grad_a), (out_b, last_b, grad_b) = found
+    grad_x_a, W, U, b, *b_hn = grad_a
+    grad_x_b, W2, U2, b2, b_hh = grad_b
+    pairs = [
+        (out_a, out_b),
+        *zip(last_a, last_b, strict=True),
+        (grad_x_a, grad_x_b),
+        (W[0], W2),
+        (U[0], U2),
+        (b[0], b2),
+    ]
+    if b_hn:
+        pairs.append((b_hn[0][0], b_hh[2 * H :]))
+    return max((a - b).abs().max().item() for a, b in pairs)
+
+
+@pytest.mark.parametrize("name", TORCH)
+def test_equals_torch_in_output_state_and_every_gradient(name):
+    assert disagreement(name, *pair(name)) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("name", "swap"), [(n, s) for n in ("lstm", "gru") for s in combinations(range(len(CELLS[n].gates)), 2)]
+)
+def test_a_swapped_pair_of_gates_is_noticed(name, swap):
+    ours, theirs = pair(name)
+    order = list(range(len(CELLS[name].gates)))
+    order[swap[0]], order[swap[1]] = order[swap[1]], order[swap[0]]
+    with torch.no_grad():
+        for p in (ours.W, ours.U, ours.b):
+            p.copy_(p.unflatten(1, (len(order), H))[:, order].flatten(1, 2))
+    assert disagreement(name, ours, theirs) > 0.01
+
+
+def mutate_gru(old, new):
+    """The GRU step with one piece of its source replaced."""
+    import inspect
+
+    source = inspect.getsource(cells.gru)
+    assert old in source, f"the mutation no longer applies: {old!r}"
+    scope = {}
+    exec(source.replace(old, new), scope)
+    return scope["gru"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("n.lerp(h, z)", "n + z * h"),  # (1 - z) dropped
+        ("n.lerp(h, z)", "h.lerp(n, z)"),  # z updates instead of keeping
+        ("xn.addcmul(r, hn", "xn.addcmul(z, hn"),  # the wrong gate resets
+        ('xn.addcmul(r, hn + p["b_hn"][..., None, :])', '(xn + hn + p["b_hn"][..., None, :])'),  # reset dropped
+        ('xn.addcmul(r, hn + p["b_hn"][..., None, :])', '(xn.addcmul(r, hn) + p["b_hn"][..., None, :])'),  # b_hn merged
+    ],
+)
+def test_a_changed_gru_equation_is_noticed(old, new):
+    ours, theirs = pair("gru")
+    ours.cell = replace(ours.cell, step=mutate_gru(old, new))
+    assert disagreement_of_outputs(ours, theirs) > 0.01
+
+
+def disagreement_of_outputs(ours, theirs):
+    x, state = torch.randn(B, T, I), start("gru")
+    return (ours(x, state)[0] - theirs(x, state)[0]).abs().max().item()
+
+
+def test_reset_before_is_another_cell_than_torchs():
+    ours, theirs = pair("gru")
+    with torch.no_grad():
+        ours.b_hn.zero_()
+        theirs.bias_hh_l0.zero_()
+    before = Recurrent("gru_before", I, H)
+    before.load_state_dict({k: v for k, v in ours.state_dict().items() if k != "b_hn"})
+    assert disagreement_of_outputs(ours, theirs) < 1e-12
+    assert disagreement_of_outputs(before, theirs) > 0.01
+
+
+def test_a_doubled_bias_is_noticed():
+    ours, theirs = pair("lstm")
+    with torch.no_grad():
+        theirs.bias_hh_l0.copy_(theirs.bias_ih_l0)
+    assert disagreement("lstm", ours, theirs) > 0.01
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_seeds_together_equal_each_alone(name):
+    together = randomise(Recurrent(name, I, H, seeds=S))
+    x = torch.randn(S, B, T, I)
+    output, last = together(x)
+    assert output.shape == (S, B, T, H)
+    for s in range(S):
+        alone = Recurrent(name, I, H)
+        alone.load_state_dict({k: v[s : s + 1] for k, v in together.state_dict().items()})
+        output_s, last_s = alone(x[s])
+        torch.testing.assert_close(output_s, output[s], rtol=0, atol=1e-13)
+        for a, b in zip(flat(last_s), flat(last), strict=True):
+            torch.testing.assert_close(a, b[s : s + 1], rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("name", ["lstm", "gru"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])  # float32: the LSTM runs through torch's kernel
+def test_one_input_shared_by_all_seeds(name, dtype):
+    layer, x = randomise(Recurrent(name, I, H, seeds=S, dtype=dtype)), torch.randn(B, T, I, dtype=dtype)
+    shared, repeated = layer(x)[0], layer(x.expand(S, B, T, I))[0]
+    torch.testing.assert_close(shared, repeated, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("name", CELLS)
+def test_chunks_equal_the_whole_at_every_split(name, dtype):
+    layer, x = randomise(Recurrent(name, I, H, seeds=S, dtype=dtype)), torch.randn(S, B, T, I, dtype=dtype)
+    whole, last = layer(x)
+    tolerance = 1e-13 if dtype == torch.float64 else 2e-6
+    for split in range(1, T):
+        first, state = layer(x[:, :, :split])
+        second, state = layer(x[:, :, split:], state)
+        torch.testing.assert_close(torch.cat([first, second], 2), whole, rtol=0, atol=tolerance)
+        for a, b in zip(flat(state), flat(last), strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_sample_alone_equals_the_sample_in_its_batch(name):
+    layer, x = randomise(Recurrent(name, I, H)), torch.randn(B, T, I)
+    changed = x.clone()
+    changed[0] += 1.0
+    before, after = layer(x)[0], layer(changed)[0]
+    torch.testing.assert_close(after[1:], before[1:], rtol=0, atol=0)
+    assert (after[0] - before[0]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_trace_changes_nothing_and_shows_every_gate(name):
+    layer, x = randomise(Recurrent(name, I, H, seeds=S)), torch.randn(S, B, T, I)
+    output, last, gates = layer(x, trace=True)
+    torch.testing.assert_close(output, layer(x)[0], rtol=0, atol=0)
+    cell = get_cell(name)
+    assert set(gates) == {*cell.gates, *cell.states} - {"h"}
+    assert all(g.shape == (S, B, T, H) for g in gates.values())
+    if "c" in gates:  # the traced parts are the ones that made the output
+        torch.testing.assert_close(gates["o"] * gates["c"].tanh(), output, rtol=0, atol=1e-14)
+        torch.testing.assert_close(gates["c"][:, :, -1], last[1], rtol=0, atol=0)
+    single = Recurrent(name, I, H)(x[0], trace=True)[2]
+    assert all(g.shape == (B, T, H) for g in single.values())
+
+
+@pytest.mark.parametrize("seeds", [None, S])
+def test_the_kernel_path_equals_the_readable_path(seeds):
+    layer = randomise(LSTM(I, H, seeds=seeds, dtype=torch.float32))
+    x = torch.randn(*([] if seeds is None else [S]), B, T, I, dtype=torch.float32, requires_grad=True)
+    weights = torch.randn(B, T, H, dtype=torch.float32)
+    found = []
+    for enabled in (True, False):
+        with onednn(enabled):
+            assert layer._library_is_fastest(x) is enabled
+            output, (h, c) = layer(x)
+            value = (output * weights).sum() + (c**2).sum() + h.sum()
+            found.append([output, h, c, *torch.autograd.grad(value, [x, *layer.parameters()])])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+def test_the_library_kernel_runs_where_we_say_it_does():
+    def ops(layer, x):
+        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+            layer(x)
+        return {event.key for event in profile.key_averages()}
+
+    x = torch.randn(B, T, I, dtype=torch.float32)
+    assert "aten::mkldnn_rnn_layer" in ops(LSTM(I, H, dtype=torch.float32), x)
+    assert "aten::mkldnn_rnn_layer" not in ops(GRU(I, H, dtype=torch.float32), x)
+    assert "aten::mkldnn_rnn_layer" not in ops(LSTM(I, H), x.double())
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_gradients_by_finite_differences(name):
+    layer = randomise(Recurrent(name, 2, 3))
+    x = torch.randn(2, 3, 2, requires_grad=True)
+    names = [n for n, _ in layer.named_parameters()]
+
+    def call(x, *values):
+        return torch.func.functional_call(layer, dict(zip(names, values, strict=True)), (x,))[0]
+
+    assert torch.autograd.gradcheck(call, (x, *(p.detach().requires_grad_() for p in layer.parameters())))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_every_parameter_acts(name):
+    layer = randomise(Recurrent(name, I, H))
+    layer(torch.randn(B, T, I))[0].sum().backward()
+    for key, p in layer.named_parameters():
+        assert (p.grad != 0).all(), f"{key} has entries without effect"
+
+
+@pytest.mark.parametrize("name", [n for n, cell in CELLS.items() if cell.states == ("h",)])
+def test_a_cell_without_c_stays_within_one(name):
+    layer = randomise(Recurrent(name, I, H))
+    with torch.no_grad():
+        output, _ = layer(100 * torch.randn(B, 200, I))
+    assert output.abs().max() <= 1.0
+
+
+def tied(name, other, blocks, drop=(), biases=()):
+    """Two layers whose blocks are tied: block k of ``other`` is ``sign`` times the named block of ``name``."""
+    a, b = randomise(Recurrent(name, I, H)), Recurrent(other, I, H)
+    gates = CELLS[name].gates
+    with torch.no_grad():
+        for key in ("W", "U", "b"):
+            rows = a.get_parameter(key).unflatten(1, (len(gates), H))
+            b.get_parameter(key).copy_(torch.cat([s * rows[:, gates.index(g)] for g, s in blocks], dim=1))
+        for gate, value in biases:  # a gate held fully open
+            k = CELLS[other].gates.index(gate)
+            for key in ("W", "U"):
+                b.get_parameter(key).unflatten(1, (-1, H))[:, k] = 0
+            b.b.unflatten(1, (-1, H))[:, k] = value
+        for vector in CELLS[other].vectors:
+            b.get_parameter(vector).zero_()
+    x = torch.randn(B, T, I)
+    return (a(x)[0] - b(x)[0]).abs().max().item()
+
+
+def test_cifg_is_an_lstm_whose_input_gate_is_one_minus_forget():
+    assert tied("cifg", "lstm", [("f", -1), ("f", 1), ("g", 1), ("o", 1)]) < 1e-13
+
+
+def test_no_forget_is_an_lstm_with_the_forget_gate_open():
+    assert tied("no_forget", "lstm", [("i", 1), ("i", 1), ("g", 1), ("o", 1)], biases=[("f", 50.0)]) < 1e-13
+
+
+def test_peephole_with_zero_peepholes_is_the_lstm():
+    assert tied("lstm", "peephole", [(g, 1) for g in "ifgo"]) < 1e-13
+
+
+def test_mgu_is_a_reset_before_gru_with_its_gates_tied():
+    assert tied("mgu", "gru_before", [("f", 1), ("f", -1), ("n", 1)]) < 1e-13
+
+
+@pytest.mark.parametrize("other", ["gru", "gru_before"])
+def test_without_reset_both_grus_are_one_cell(other):
+    assert tied("gru_noreset", other, [("z", 1), ("z", 1), ("n", 1)], biases=[("r", 50.0)]) < 1e-13
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Recurrent("lstn", I, H), "no cell named 'lstn'; the cells are rnn, lstm, gru"),
+        (lambda: LSTM(0, H), "input_size must be a whole number of at least 1, not 0"),
+        (lambda: LSTM(I, 2.5), "hidden_size must be a whole number"),
+        (lambda: LSTM(I, H, seeds=0), "seeds must be a whole number of at least 1, not 0"),
+        (lambda: LSTM(I, H)(torch.randn(T, I)), r"input must be \(B, T, I\), not of shape \(6, 3\)"),
+        (lambda: LSTM(I, H)(torch.randn(S, B, T, I)), r"input must be \(B, T, I\)"),
+        (lambda: LSTM(I, H)(torch.randn(B, T, I + 1)), "4 features, the layer has input_size=3"),
+        (lambda: LSTM(I, H, seeds=S)(torch.randn(S + 1, B, T, I)), "4 on its seed axis, the layer has seeds=3"),
+        (lambda: LSTM(I, H)(torch.randn(0, T, I)), "is empty: the batch and the length must be at least 1"),
+        (lambda: LSTM(I, H)(torch.randn(B, 0, I)), "is empty: the batch and the length must be at least 1"),
+        (
+            lambda: LSTM(I, H)(torch.randn(B, T, I, dtype=torch.float32)),
+            "input is torch.float32, the layer is torch.float64",
+        ),
+        (lambda: LSTM(I, H)(torch.randn(B, T, I), torch.zeros(1, B, H)), r"state of lstm must be \(h, c\)"),
+        (lambda: GRU(I, H)(torch.randn(B, T, I), torch.zeros(B, H)), r"each of shape \(1, 4, 5\); given: \[\(4, 5\)\]"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_the_short_names_are_the_registry_cells():
+    assert [layer(I, H).cell.name for layer in (RNN, LSTM, GRU)] == ["rnn", "lstm", "gru"]
