@@ -120,83 +120,48 @@ class Cell:
     keeps: tuple[str, int] | None = None
 
 
-def _block(symbol, activation=r"\sigma"):
+def _block(s, activation=r"\sigma", peephole=""):
     """The LaTeX line of one ordinary block."""
-    return rf"{symbol}_t = {activation}(W_{symbol} x_t + U_{symbol} h_{{t-1}} + b_{symbol})"
+    return rf"{s}_t = {activation}(W_{s} x_t + U_{s} h_{{t-1}}{peephole} + b_{s})"
 
 
-_I, _F, _O, _R, _Z = (_block(symbol) for symbol in "iforz")
+def _peep(s, time):
+    return _block(s, peephole=rf" + p_{s} \odot c_{{{time}}}")
+
+
+_I, _F, _O, _R, _Z = (_block(s) for s in "iforz")
 _G, _N = _block("g", r"\tanh"), _block("n", r"\tanh")
+_RNN = r"h_t = \tanh(W x_t + U h_{t-1} + b)"
 _C = r"c_t = f_t \odot c_{t-1} + i_t \odot g_t"
+_C_COUPLED = r"c_t = f_t \odot c_{t-1} + (1 - f_t) \odot g_t"
+_C_KEPT = r"c_t = c_{t-1} + i_t \odot g_t"
 _H = r"h_t = o_t \odot \tanh(c_t)"
 _MIX = r"h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1}"
-_RESET_AFTER = r"n_t = \tanh(W_n x_t + b_n + r_t \odot (U_n h_{t-1} + b_{hn}))"
-_RESET_BEFORE = r"n_t = \tanh(W_n x_t + U_n (r_t \odot h_{t-1}) + b_n)"
+_MIX_F = r"h_t = (1 - f_t) \odot h_{t-1} + f_t \odot n_t"
+_AFTER = r"n_t = \tanh(W_n x_t + b_n + r_t \odot (U_n h_{t-1} + b_{hn}))"
+_BEFORE = r"n_t = \tanh(W_n x_t + U_n (r_t \odot h_{t-1}) + b_n)"
+_BEFORE_F = _BEFORE.replace("r_t", "f_t")
+_PEEPHOLES = (_peep("i", "t-1"), _peep("f", "t-1"), _G, _C, _peep("o", "t"), _H)
 
-
-def _peep(symbol, time):
-    return rf"{symbol}_t = \sigma(W_{symbol} x_t + U_{symbol} h_{{t-1}} + p_{symbol} \odot c_{{{time}}} + b_{symbol})"
-
-
-HC = ("h", "c")
+H, HC = ("h",), ("h", "c")
 CELLS = {
     cell.name: cell
     for cell in (
-        Cell("rnn", rnn, ("n",), ("h",), "elman1990", (r"h_t = \tanh(W x_t + U h_{t-1} + b)",)),
+        Cell("rnn", rnn, tuple("n"), H, "elman1990", (_RNN,)),
         Cell("lstm", lstm, tuple("ifgo"), HC, "gers2000", (_I, _F, _G, _O, _C, _H), keeps=("f", 1)),
-        Cell("gru", gru, tuple("rzn"), ("h",), "cho2014", (_R, _Z, _RESET_AFTER, _MIX), ("b_hn",), ("z", 1)),
-        Cell("gru_before", gru_before, tuple("rzn"), ("h",), "cho2014", (_R, _Z, _RESET_BEFORE, _MIX), (), ("z", 1)),
-        Cell("gru_noreset", gru_noreset, tuple("zn"), ("h",), "ravanelli2018", (_Z, _N, _MIX), (), ("z", 1)),
-        Cell(
-            "cifg",
-            cifg,
-            tuple("fgo"),
-            HC,
-            "greff2017",
-            (_F, _G, _O, r"c_t = f_t \odot c_{t-1} + (1 - f_t) \odot g_t", _H),
-            keeps=("f", 1),
-        ),
-        Cell(
-            "peephole",
-            peephole,
-            tuple("ifgo"),
-            HC,
-            "gers2002",
-            (_peep("i", "t-1"), _peep("f", "t-1"), _G, _C, _peep("o", "t"), _H),
-            ("p_i", "p_f", "p_o"),
-            ("f", 1),
-        ),
-        Cell(
-            "no_forget",
-            no_forget,
-            tuple("igo"),
-            HC,
-            "hochreiter1997",
-            (_I, _G, _O, r"c_t = c_{t-1} + i_t \odot g_t", _H),
-        ),
-        Cell(
-            "mgu",
-            mgu,
-            tuple("fn"),
-            ("h",),
-            "zhou2016",
-            (
-                _F,
-                r"n_t = \tanh(W_n x_t + U_n (f_t \odot h_{t-1}) + b_n)",
-                r"h_t = (1 - f_t) \odot h_{t-1} + f_t \odot n_t",
-            ),
-            keeps=("f", -1),
-        ),
+        Cell("gru", gru, tuple("rzn"), H, "cho2014", (_R, _Z, _AFTER, _MIX), ("b_hn",), ("z", 1)),
+        Cell("gru_before", gru_before, tuple("rzn"), H, "cho2014", (_R, _Z, _BEFORE, _MIX), keeps=("z", 1)),
+        Cell("gru_noreset", gru_noreset, tuple("zn"), H, "ravanelli2018", (_Z, _N, _MIX), keeps=("z", 1)),
+        Cell("cifg", cifg, tuple("fgo"), HC, "greff2017", (_F, _G, _O, _C_COUPLED, _H), keeps=("f", 1)),
+        Cell("peephole", peephole, tuple("ifgo"), HC, "gers2002", _PEEPHOLES, ("p_i", "p_f", "p_o"), ("f", 1)),
+        Cell("no_forget", no_forget, tuple("igo"), HC, "hochreiter1997", (_I, _G, _O, _C_KEPT, _H)),
+        Cell("mgu", mgu, tuple("fn"), H, "zhou2016", (_F, _BEFORE_F, _MIX_F), keeps=("f", -1)),
     )
 }
 
 
 def get_cell(name):
-    """The cell of that name.
-
-    Raises:
-        ValueError: no such cell; the message lists the names.
-    """
+    """The cell of that name; a ValueError lists the names."""
     if name not in CELLS:
         raise ValueError(f"no cell named {name!r}; the cells are {', '.join(CELLS)}")
     return CELLS[name]
