@@ -1,0 +1,1 @@
+"""The course: the assignment, its students' version, and the grader."""

@@ -1,0 +1,134 @@
+"""Costs in closed form, against the real layers, torch's own, a FLOP counter and published counts."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from gatedrnn import Recurrent, cost
+from gatedrnn.bench import without_onednn
+from gatedrnn.cells import CELLS
+
+TORCH = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
+SIZES = [(1, 1), (3, 5), (7, 2)]
+
+
+def numel(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+def flops(call):
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return counter.get_total_flops()
+
+
+def test_needs_no_torch():
+    subprocess.run([sys.executable, "-c", "import sys, gatedrnn.cost; assert 'torch' not in sys.modules"], check=True)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("I", "H"), SIZES)
+def test_parameters_are_those_of_the_layer(cell, I, H):
+    assert cost.parameters(cell, I, H) == numel(Recurrent(cell, I, H))
+    assert 4 * cost.parameters(cell, I, H) == numel(Recurrent(cell, I, H, seeds=4))
+
+
+@pytest.mark.parametrize("cell", TORCH)
+@pytest.mark.parametrize(("I", "H"), SIZES)
+def test_torch_adds_its_second_bias(cell, I, H):
+    second_bias = len(CELLS[cell].gates) * H - len(CELLS[cell].vectors) * H  # b_hn is a part of it
+    assert numel(TORCH[cell](I, H)) == cost.parameters(cell, I, H) + second_bias
+
+
+def test_published_counts():
+    """Two layers of 600 units, one bias: the appendix of Madsen, "Visualizing memorization in RNNs", Distill 2019."""
+    assert 2 * cost.parameters("lstm", 600, 600) == 5_764_800
+    assert 2 * cost.parameters("gru_before", 600, 600) == 4_323_600
+    assert 2 * (cost.parameters("gru", 600, 600) - 600) == 4_323_600  # ours without b_hn
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("seeds", [None, 2])
+def test_macs_are_half_the_counted_flops(cell, seeds):
+    B, T, I, H = 3, 4, 5, 6
+    layer, x = Recurrent(cell, I, H, seeds), torch.randn(B, T, I)
+    assert flops(lambda: layer(x)) == 2 * cost.macs(cell, I, H) * B * T * (seeds or 1)
+
+
+@pytest.mark.parametrize("cell", TORCH)
+def test_macs_are_half_the_counted_flops_of_torch(cell):
+    """Without oneDNN: the counter does not see into its fused LSTM."""
+    B, T, I, H = 3, 4, 5, 6
+    layer, x = TORCH[cell](I, H, dtype=torch.float32), torch.randn(T, B, I, dtype=torch.float32)
+    with without_onednn():
+        assert flops(lambda: layer(x)) == 2 * cost.macs(cell, I, H) * B * T
+
+
+def test_gru_needs_three_quarters_of_the_products():
+    for I, H in SIZES:
+        assert cost.macs("gru", I, H) / cost.macs("lstm", I, H) == 0.75
+        assert cost.parameters("gru_before", I, H) / cost.parameters("lstm", I, H) == 0.75
+
+
+@pytest.mark.parametrize("cell", CELLS)
+def test_state_is_what_the_layer_returns(cell):
+    _, state = Recurrent(cell, 2, 7)(torch.randn(1, 3, 2))
+    state = state if isinstance(state, tuple) else (state,)
+    assert cost.state(cell, 7) == sum(part.numel() for part in state)
+
+
+@pytest.mark.parametrize(("I", "lstm", "gru"), [(88, 36, 45), (64, 128, 152), (128, 128, 155), (128, 256, 304)])
+def test_matched_widths(I, lstm, gru):
+    assert cost.match("gru", cost.parameters("lstm", I, lstm), I) == gru
+
+
+@pytest.mark.parametrize(("I", "lstm", "gru"), [(10, 60, 70), (2, 130, 150)])
+def test_matched_widths_of_small_inputs(I, lstm, gru):
+    assert cost.match("gru", cost.parameters("lstm", I, lstm), I) == gru
+    assert cost.match("gru", cost.macs("lstm", I, lstm), I, by="macs") == gru
+
+
+@pytest.mark.parametrize("by", ["parameters", "macs", "state"])
+@pytest.mark.parametrize("cell", CELLS)
+def test_match_finds_the_nearest_of_all_sizes(cell, by):
+    I = 3
+    count = {size: cost.COUNTS[by](cell, I, size) for size in range(1, 100)}
+    for budget in [*range(count[1], count[1] + 80), *count.values()]:
+        nearest = min(count, key=lambda size: (abs(count[size] - budget), size))
+        assert cost.match(cell, budget, I, by) == nearest
+    for size in count:
+        assert cost.match(cell, count[size], I, by) == size
+
+
+def test_match_takes_the_smaller_of_two_equally_near():
+    assert cost.match("lstm", cost.state("gru", 7), 1, by="state") == 3  # 7 lies between 6 and 8
+
+
+def test_match_by_state_doubles_the_gru():
+    assert cost.match("gru", cost.state("lstm", 128), 10, by="state") == 256
+
+
+def test_whole_numbers_of_numpy_do_not_overflow():
+    size = np.int32(60_000)
+    assert cost.parameters("lstm", size, size) == 4 * (2 * 60_000**2 + 60_000)
+    assert cost.match("lstm", np.int64(cost.parameters("lstm", 10, 10**9)), np.int8(10)) == 10**9
+
+
+def test_bad_input():
+    with pytest.raises(ValueError, match="no cell named 'ltsm'"):
+        cost.parameters("ltsm", 3, 4)
+    for bad in (0, -1, 2.0, "3", None):
+        with pytest.raises(ValueError, match="input_size must be a whole number"):
+            cost.macs("lstm", bad, 4)
+        with pytest.raises(ValueError, match="hidden_size must be a whole number"):
+            cost.state("lstm", bad)
+        with pytest.raises(ValueError, match="budget must be a whole number"):
+            cost.match("lstm", bad, 4)
+    with pytest.raises(ValueError, match="by must be one of parameters, macs, state; not 'flops'"):
+        cost.match("lstm", 100, 4, by="flops")
+    with pytest.raises(ValueError, match="one unit of lstm costs 24 parameters already; the budget is 23"):
+        cost.match("lstm", 23, 4)

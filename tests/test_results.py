@@ -1,0 +1,263 @@
+"""The store: killed, cut at every byte, refused rows, and values that come back as they were."""
+
+import io
+import os
+import random
+import subprocess
+import sys
+import time
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gatedrnn import results
+from gatedrnn.results import NoResults, Store
+
+KEYS = ["cell", "seed"]
+
+
+def row(cell="lstm", seed=0, score=0.1, note="x"):
+    return {"cell": cell, "seed": seed, "score": score, "note": note}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "study.csv"
+
+
+def test_needs_no_torch():
+    subprocess.run(
+        [sys.executable, "-c", "import sys, gatedrnn.results; assert 'torch' not in sys.modules"], check=True
+    )
+
+
+def test_rows_come_back(path):
+    store = Store(path, KEYS)
+    assert len(store.rows()) == 0
+    store.append(row())
+    store.append(row("gru", 1, 0.2, "y"))
+    for opened in (store, Store(path, KEYS)):
+        pd.testing.assert_frame_equal(opened.rows(), pd.DataFrame([row(), row("gru", 1, 0.2, "y")]))
+        assert {"cell": "gru", "seed": 1} in opened
+        assert row("gru", 0) not in opened
+    assert path.read_text() == "cell,seed,score,note\nlstm,0,0.1,x\ngru,1,0.2,y\n"
+
+
+def test_floats_come_back_to_the_last_bit(path):
+    store, values = Store(path, ["seed"]), np.random.default_rng(0).normal(size=300) * 10.0 ** np.arange(-150, 150)
+    for seed, value in enumerate(values):
+        store.append({"seed": seed, "value": value})
+    np.testing.assert_array_equal(store.rows()["value"], values)
+
+
+def test_awkward_text(path):
+    notes = ["a, b", "two\nlines\n", 'say "hi"', '"', '\n"', "ü ☃", " x ", "NA", "None", "#"]
+    store = Store(path, KEYS)
+    for seed, note in enumerate(notes):
+        store.append(row(seed=seed, note=note))
+    assert Store(path, KEYS).rows()["note"].tolist() == notes
+    store.append(row(seed=99, note="windows\r\nold\rmac"))
+    assert Store(path, KEYS).rows()["note"].iloc[-1] == "windows\nold\nmac"
+
+
+def test_missing_values(path):
+    store = Store(path, KEYS)
+    for seed, score in enumerate([None, np.nan, np.inf, 1]):
+        store.append(row(seed=seed, score=score))
+    np.testing.assert_array_equal(store.rows()["score"], [np.nan, np.nan, np.inf, 1])
+
+
+@pytest.mark.parametrize("bias", [None, np.nan, 1, 1.0, np.float64(0.5), 1e-20, "a\rb", True])
+def test_a_key_is_found_again_as_given_as_reopened_and_from_rows(path, bias):
+    store = Store(path, ["bias"])
+    store.append({"bias": bias, "score": 1.0})
+    for opened in (store, Store(path, ["bias"])):
+        assert {"bias": bias} in opened
+        assert {"bias": 7} not in opened
+        assert opened.rows().iloc[0].to_dict() in opened
+
+
+def test_whole_numbers_that_pandas_made_floats_are_the_same_key(path):
+    store = Store(path, ["bias"])
+    store.append({"bias": 1, "score": 0.0})
+    store.append({"bias": None, "score": 0.0})
+    assert store.rows()["bias"].dtype == float
+    assert all({"bias": bias} in store for bias in store.rows()["bias"])
+
+
+def test_a_run_is_stored_once(path):
+    store = Store(path, KEYS)
+    store.append(row())
+    for opened in (store, Store(path, KEYS)):
+        with pytest.raises(ValueError, match="holds cell=lstm, seed=0 already"):
+            opened.append(row(score=0.9))
+    assert len(store.rows()) == 1
+
+
+def test_other_columns_are_refused_and_named(path):
+    store = Store(path, KEYS)
+    store.append(row())
+    other = row(seed=1) | {"loss": 1.0}
+    del other["note"]
+    with pytest.raises(ValueError, match=r"lacks the columns \['note'\] and has the unknown columns \['loss'\]"):
+        Store(path, KEYS).append(other)
+    assert len(Store(path, KEYS).rows()) == 1
+    store.append({name: row(seed=2)[name] for name in ("note", "score", "seed", "cell")})  # another order is fine
+    assert store.rows().iloc[1].to_dict() == row(seed=2)
+
+
+def test_keys_must_be_columns(path):
+    store = Store(path, KEYS)
+    with pytest.raises(ValueError, match=r"no key column \['seed'\]; the keys are \['cell', 'seed'\]"):
+        store.append({"cell": "lstm", "score": 1})
+    assert not path.exists()
+    with pytest.raises(ValueError, match="no key column"):
+        {"cell": "lstm"} in store  # noqa: B015
+    path.write_text("cell,score\n")
+    with pytest.raises(ValueError, match="no key column"):
+        Store(path, KEYS)
+    for keys in ("seed", []):
+        with pytest.raises(ValueError, match="keys must list the columns"):
+            Store(path, keys)
+
+
+def test_a_spoiled_file_is_refused(path):
+    path.write_text("cell,seed,score\nlstm,0,1\nlstm,1\n")
+    with pytest.raises(ValueError, match="row 2 has 2 values, the header 3"):
+        Store(path, KEYS)
+    path.write_text("cell,seed,score\nlstm,0,1\ngru,0,1\nlstm,0,2\n")
+    with pytest.raises(ValueError, match="row 3 repeats cell=lstm, seed=0"):
+        Store(path, KEYS)
+
+
+@pytest.mark.parametrize("content", ["", "cell,seed,score,note\n"])
+def test_file_without_rows(path, content):
+    path.write_text(content)
+    store = Store(path, KEYS)
+    assert len(store.rows()) == 0
+    store.append(row())
+    assert path.read_text() == "cell,seed,score,note\nlstm,0,0.1,x\n"
+
+
+def test_a_file_cut_at_any_byte_is_completed(path):
+    """Every row that was whole stays, the cut one goes, with a warning, and running again gives the whole file."""
+    rows = [row("lstm", 0, 0.25, "plain"), row("gru", 0, 0.5, 'a "b\nc",\n\n"d'), row("lstm", 1, 0.125, "é")]
+    store = Store(path, KEYS)
+    ends = [0]
+    for r in rows:
+        store.append(r)
+        ends.append(path.stat().st_size)
+    whole, header = path.read_bytes(), len("cell,seed,score,note\n")
+    for cut in range(len(whole) + 1):
+        path.write_bytes(whole[:cut])
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            store = Store(path, KEYS)
+        assert bool(caught) == (cut not in [*ends, header])
+        kept = sum(end <= cut for end in ends) - 1
+        assert [r in store for r in rows] == [k < kept for k in range(3)]
+        for r in rows:
+            if r not in store:
+                store.append(r)
+        assert path.read_bytes() == whole
+
+
+def test_the_removed_line_is_shown(path):
+    path.write_text("cell,seed\nlstm,0\ngru,")
+    with pytest.warns(UserWarning, match="removed a last line without its end: 'gru,'"):
+        Store(path, KEYS)
+    assert path.read_text() == "cell,seed\nlstm,0\n"
+
+
+WRITER = """
+import sys, time
+from gatedrnn.results import Store
+store = Store(sys.argv[1], ["seed"])
+for seed in range(300):
+    if {"seed": seed} not in store:
+        store.append({"seed": seed, "square": seed * seed, "note": "long, " * 2000 + "\\n"})
+if sys.argv[2] == "wait":  # on a fast disk the end comes before the kill
+    time.sleep(60)
+"""
+
+
+def start_writer(path, then):
+    return subprocess.Popen([sys.executable, "-W", "ignore", "-c", WRITER, str(path), then])
+
+
+def test_a_killed_writer_loses_nothing(path):
+    """SIGKILL at four random moments while rows are written; then one run to the end."""
+    chance, kills = random.Random(0), 0
+    for target in (1, 30, 80, 140):
+        writer = start_writer(path, "wait")
+        while writer.poll() is None and (not path.exists() or path.stat().st_size < target * 12_000):
+            time.sleep(0.001)
+        time.sleep(chance.uniform(0, 0.01))
+        writer.kill()  # SIGKILL: no handler, no clean-up
+        kills += writer.wait() != 0
+    assert kills == 4
+    assert len(Store(path, ["seed"]).rows()) >= 140
+    assert start_writer(path, "end").wait() == 0
+    rows = Store(path, ["seed"]).rows()
+    assert rows["seed"].tolist() == list(range(300))
+    assert (rows["square"] == rows["seed"] ** 2).all()
+    assert (rows["note"] == "long, " * 2000 + "\n").all()
+
+
+def test_a_row_is_one_write_and_waits_for_the_disk(path, monkeypatch):
+    """What makes the row whole: one write of the complete line to a file opened for appending, then fsync."""
+    synced, opened, real = [], [], open
+    monkeypatch.setattr(os, "fsync", lambda fd: synced.append(os.fstat(fd).st_size))
+    monkeypatch.setattr("builtins.open", lambda *args, **kwargs: opened.append((args, kwargs)) or real(*args, **kwargs))
+    store = Store(path, KEYS)
+    store.append(row())
+    store.append(row(seed=1))
+    assert opened == [((path, "ab"), {"buffering": 0})] * 2
+    assert synced == [34, 47]
+
+
+def test_a_full_disk_leaves_the_file_as_it_was(path, monkeypatch):
+    """A full disk cuts a write short."""
+
+    class FullDisk(io.FileIO):
+        def write(self, data):
+            return super().write(data[: len(data) // 2])
+
+    store = Store(path, KEYS)
+    store.append(row())
+    before = path.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open", lambda path, mode, buffering: FullDisk(path, mode))
+        with pytest.raises(OSError, match="is the disk full"):
+            store.append(row(seed=1))
+    assert path.read_bytes() == before
+    assert row(seed=1) not in store
+    store.append(row(seed=1))
+    assert len(Store(path, KEYS).rows()) == 2
+
+
+def test_folder_is_the_repositorys():
+    assert results.folder().name == "results"
+    assert (results.folder().parent / "book.py").is_file()
+
+
+def test_folder_outside_the_repository(monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "__file__", str(tmp_path / "site-packages" / "gatedrnn" / "results.py"))
+    with pytest.raises(FileNotFoundError, match=r"pip install -e \."):
+        results.folder()
+
+
+def test_read(monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
+    path = tmp_path / "speed.csv"
+    with pytest.raises(NoResults, match=r"speed.csv is missing. Make them with: gatedrnn run speed"):
+        results.read("speed")
+    for content in ("", "cell,seed\n", "cell,se"):
+        path.write_text(content)
+        with pytest.raises(NoResults, match="has no rows.*gatedrnn run speed"):
+            results.read("speed")
+    path.write_text("cell,seed\nlstm,0\ngru,")  # a study that is running just now
+    pd.testing.assert_frame_equal(results.read("speed"), pd.DataFrame({"cell": ["lstm"], "seed": [0]}))
+    assert path.read_text().endswith("gru,")  # reading repairs nothing
