@@ -8,6 +8,7 @@ as it does when the notebook runs from top to bottom. Nothing is run here.
 import ast
 import json
 import symtable
+import warnings
 
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -77,7 +78,8 @@ def definitions(cells):
     found, remarks = {}, []
     for number, source in cells.items():
         try:
-            statements = parse(source)
+            with warnings.catch_warnings(action="ignore"):  # "\sigma" in a docstring is the student's affair
+                statements = parse(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             where = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
             remarks.append(f"cell {number} was left out, Python cannot read it: {getattr(error, 'msg', error)}{where}")

@@ -321,7 +321,7 @@ def test_mangled_notebook_is_graded_in_full(tmp_path):
         "def broken(:\n    pass",
         helper,
         "ONE = 1.0",
-        functions["to_update_convention"],
+        functions["to_update_convention"].replace('"""(W', '"""With \\sigma: (W'),
         "b, h, z = 'names', 'that the functions', 'use as their own'\nraise RuntimeError('never run')",
         functions["forget_bias_for_half_life"].replace("math", "m"),
         "import math as m, torch",

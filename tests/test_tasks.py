@@ -383,7 +383,7 @@ def test_the_tolerance_is_strict_and_needs_every_output():
 @pytest.mark.parametrize(
     ("kind", "shape", "y", "mask", "message"),
     [
-        ("hinge", (3, 5, 4), (3, 5), (3, 5), "not 'hinge'"),
+        ("hinge", (3, 5, 4), (3, 5), (3, 5), "loss .hinge."),
         ("cross_entropy", (3, 6, 4), (3, 5), (3, 5), r"\(3, 6, 4\).*\(3, 5\)"),
         ("cross_entropy", (5, 3, 4), (3, 5), (3, 5), "not a prediction"),
         ("cross_entropy", (5, 4), (3, 5), (3, 5), "not a prediction"),

@@ -16,7 +16,7 @@ def reproducible(seed=0, dtype=torch.float64):
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     torch.set_default_dtype(dtype)
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms(True), which takes 5 s to import
     keep_memory()
 
 
