@@ -12,13 +12,12 @@ Keras      i f c o,  z r h        ``(I, G*H)``, ``(H, G*H)``        ``(G*H,)``; 
 ONNX       i o f c,  z r h        ``(1, G*H, I)``, ``(1, G*H, H)``  both in one ``(1, 2*G*H)``
 =========  =====================  ================================  ==========================================
 
-In all of them z keeps the old state. Where a library has two biases only their sum acts, so ``from_`` adds them and
-``to_`` writes ours on the input side and zeros on the hidden side; the candidate of the GRU that resets after the
-product needs both, and Keras has two for that GRU only. Weights are copied and keep their dtype, so ``from_`` undoes
-``to_`` exactly. Activations must be the libraries' defaults, tanh and the logistic sigmoid.
-
-Sources: the documentation of ``torch.nn.LSTM`` and ``torch.nn.GRU``, the cells of Keras 3, and the ONNX operators
-RNN, LSTM and GRU (opset 22). The tests run all three.
+In all of them z keeps the old state. Of two biases only the sum acts, so ``from_`` adds them and ``to_`` writes ours on
+the input side and zeros on the hidden side; only the candidate of the GRU that resets after the product needs both.
+Weights are copied and keep their dtype, so ``from_`` undoes ``to_`` exactly. Activations are tanh and the logistic
+sigmoid. A ValueError names what does not fit: the kind, an array and its shape, a cell the other library lacks, a layer
+that holds several models. Sources: the documentation of torch, Keras 3 and the ONNX operators (opset 22), all run in
+the tests.
 """
 
 import numpy as np
@@ -41,8 +40,7 @@ MODULES = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 def from_torch(module):
     """Our layer from an ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``; ours reads ``(B, T, I)`` whatever its ``batch_first``.
 
-    Raises:
-        ValueError: another module, or one with more layers, two directions, projections or relu.
+    More layers, two directions, projections and relu are refused.
     """
     kind = next((kind for kind, known in MODULES.items() if isinstance(module, known)), None)
     if kind is None:
@@ -55,11 +53,7 @@ def from_torch(module):
 
 
 def to_torch(layer):
-    """An ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU`` with ``batch_first=True`` that computes what ``layer`` computes.
-
-    Raises:
-        ValueError: torch lacks the cell, or the layer holds several models.
-    """
+    """An ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU`` with ``batch_first=True`` that computes what ``layer`` computes."""
     W, U, b, b_hidden = _export("torch", layer)
     with torch.device("meta"):  # no memory, and no draw from the global generator
         module = MODULES[layer.cell.name](layer.input_size, layer.hidden_size, batch_first=True)
@@ -76,9 +70,6 @@ def from_keras(kind, weights, reset_after=True):
         weights: kernel ``(I, G*H)``, recurrent kernel ``(H, G*H)`` and, unless ``use_bias=False``, bias ``(G*H,)``;
             that of a GRU with ``reset_after=True`` is ``(2, 3H)``.
         reset_after: the GRU's argument of that name; True gives our "gru", False our "gru_before".
-
-    Raises:
-        ValueError: unknown kind, or arrays whose number, shapes or dtypes do not fit.
     """
     _check_kind(kind)
     cell = "gru_before" if kind == "gru" and not reset_after else kind
@@ -93,13 +84,7 @@ def from_keras(kind, weights, reset_after=True):
 
 
 def to_keras(layer):
-    """The list that ``set_weights`` of a Keras layer takes: kernel, recurrent kernel, bias (shapes: ``from_keras``).
-
-    Our "gru" is a ``keras.layers.GRU`` with ``reset_after=True``, our "gru_before" one with ``reset_after=False``.
-
-    Raises:
-        ValueError: Keras lacks the cell, or the layer holds several models.
-    """
+    """The list that ``set_weights`` of a Keras layer takes: kernel, recurrent kernel, bias, as in ``from_keras``."""
     W, U, b, b_hidden = _export("Keras", layer)
     bias = torch.stack([b, b_hidden]) if layer.cell.name == "gru" else b
     return [array.numpy(force=True) for array in (W.mT, U.mT, bias)]
@@ -113,9 +98,6 @@ def from_onnx(kind, W, R, B=None, P=None, linear_before_reset=0):
         W, R, B: ``(1, G*H, I)``, ``(1, G*H, H)``, ``(1, 2*G*H)``; without B the biases are 0.
         P: peephole vectors i, o, f of the LSTM, ``(1, 3*H)``; with P the result is our "peephole".
         linear_before_reset: the GRU's attribute of that name; 0 gives our "gru_before", 1 our "gru".
-
-    Raises:
-        ValueError: unknown kind, P for another kind than "lstm", or arrays whose shapes or dtypes do not fit.
     """
     _check_kind(kind)
     if P is not None and kind != "lstm":
@@ -130,11 +112,7 @@ def from_onnx(kind, W, R, B=None, P=None, linear_before_reset=0):
 
 
 def to_onnx(layer):
-    """The arrays of an ONNX node under the names of ``from_onnx``; also ``linear_before_reset`` for the GRUs.
-
-    Raises:
-        ValueError: ONNX lacks the cell, or the layer holds several models.
-    """
+    """The arrays of an ONNX node under the names of ``from_onnx``; also ``linear_before_reset`` for the GRUs."""
     W, U, *biases = _export("ONNX", layer)
     arrays = {"W": W, "R": U, "B": torch.cat(biases)}
     if layer.cell.name == "peephole":
@@ -146,11 +124,7 @@ def to_onnx(layer):
 
 
 def single(layer, index):
-    """A copy of one model of a layer with seeds, as a layer without them.
-
-    Raises:
-        IndexError: there is no model of that number.
-    """
+    """A copy of model ``index`` of a layer with seeds, as a layer without them."""
     return _build(layer.cell.name, {name: p.detach()[index] for name, p in layer.named_parameters()})
 
 
@@ -201,11 +175,7 @@ def _check_kind(kind):
 
 
 def _tensors(cell, arrays, forms):
-    """Copies of the arrays as tensors. Each must have its form; the first holds I, and H is the second's shorter side.
-
-    Raises:
-        ValueError: a wrong shape, or dtypes that differ or are not floating.
-    """
+    """Copies of the arrays as tensors, their shapes checked: I is in the first, H the shorter side of the second."""
     tensors = {name: torch.from_numpy(np.asarray(array).copy()) for name, array in arrays.items()}
     first, second, *_ = tensors
     G, H = len(get_cell(cell).gates), min(tensors[second].shape[-2:], default=0)
@@ -214,8 +184,7 @@ def _tensors(cell, arrays, forms):
     for name, tensor in tensors.items():
         shape = tuple(sizes[size] for size in forms[name])
         if tensor.shape != shape:
-            form = ", ".join(forms[name])
-            given = tuple(tensor.shape)
+            given, form = tuple(tensor.shape), ", ".join(forms[name])
             raise ValueError(f"{name} of {cell!r} has shape {given}; expected {shape}: ({form}) with {G=}, {H=}")
     dtypes = {name: tensor.dtype for name, tensor in tensors.items()}
     if len(set(dtypes.values())) > 1 or not dtypes[first].is_floating_point:

@@ -54,10 +54,9 @@ def _block(layer, gate):
 
 
 def retention_bias(layer, value=1.0):
-    """Set the bias of the gate that keeps the old state to ``value`` (the "forget bias" of an LSTM).
+    """Set the bias of the gate that keeps the old state to ``value``: an LSTM's "forget bias" (Jozefowicz et al. 2015).
 
     A cell that has no such gate is left as it is. A cell whose gate acts the other way round gets ``-value``.
-    Source: Jozefowicz, Zaremba and Sutskever 2015.
     """
     if layer.cell.keeps:
         gate, sign = layer.cell.keeps
@@ -65,13 +64,9 @@ def retention_bias(layer, value=1.0):
 
 
 def chrono(layer, longest, generators=None):
-    """Chrono initialisation: time constants spread up to ``longest`` steps.
+    """Chrono initialisation: time constants spread up to ``longest`` (at least 3) steps (Tallec and Ollivier 2018).
 
-    The bias of the keeping gate becomes ``log u`` with u from U(1, longest - 1); an input gate, where there is one
-    beside it, gets the opposite. Source: Tallec and Ollivier 2018, section 2.
-
-    Raises:
-        ValueError: ``longest`` is below 3, where the range of u is empty.
+    The bias of the keeping gate becomes ``log u``, u from U(1, longest - 1); an input gate beside it gets the opposite.
     """
     if longest < 3:
         raise ValueError(f"chrono initialisation needs a longest lag of at least 3 steps, not {longest}")

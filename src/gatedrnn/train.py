@@ -24,14 +24,10 @@ INITS = {"uniform": initialise.uniform, "orthogonal": initialise.orthogonal}
 
 @dataclass(frozen=True)
 class Config:
-    """Everything a run depends on.
+    """Everything a run depends on; a ValueError names a value out of range.
 
     ``bias``: None keeps the initial bias, a number is the bias of the gate that keeps the old state, "chrono" spreads
-    its time constants up to ``length``. ``clip`` bounds each model's gradient norm. ``steps`` is a multiple of
-    ``evaluate_every``.
-
-    Raises:
-        ValueError: a value out of range; the message names it.
+    its time constants up to ``length``. ``clip`` bounds each model's gradient norm.
     """
 
     task: object
@@ -63,11 +59,9 @@ class Config:
 
 @dataclass
 class Run:
-    """A finished training.
+    """A finished training: a row of ``history`` for each seed and evaluated step, CPU ``seconds`` of all the seeds.
 
-    ``history``: a row for each seed and evaluated step, with ``train_loss`` (its batch at that step), ``loss`` and
-    ``score`` on the evaluation data. ``diverged``: the first step at which a seed's training loss was not finite; its
-    rows stay, NaN or not. ``seconds``: CPU time of all seeds together.
+    ``diverged``: the first step at which a seed's training loss was not finite; its rows stay, NaN or not.
     """
 
     config: Config
@@ -98,10 +92,9 @@ def build(config):
 
 
 def clip_per_seed(parameters, limit):
-    """Scale each model's gradient to a norm of at most ``limit``; return the norms before, ``(S,)``.
+    """Scale each model's gradient, over all its parameters, to a norm of at most ``limit``; the norms before, ``(S,)``.
 
-    The norm is taken over all parameters of one model (every axis but S). Call it after ``backward()`` and before the
-    optimiser's step. Source: Pascanu, Mikolov and Bengio 2013, section 3.2.
+    Call it after ``backward()`` and before the optimiser's step. Source: Pascanu, Mikolov and Bengio 2013, section 3.2.
     """
     gradients = [p.grad for p in parameters]
     norms = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0)
@@ -133,24 +126,13 @@ def evaluation_batch(config):
     return config.task.batch(generator(0, 0, "evaluate"), 256, config.length)
 
 
-@torch.no_grad()
-def evaluate(model, batch, kind):
-    """Loss and score of each model on one batch ``(B, T, I)`` shared by all: two tensors ``(S,)``."""
-    prediction, _ = model(batch.x)
-    return loss(kind, prediction, batch), score(kind, prediction, batch)
-
-
 def train(config, checkpoint=None, progress=None):
     """Train the config's seeds together.
 
     Args:
-        config: a ``Config``.
         checkpoint: a file that is written at every evaluation. If it exists, training goes on from it, and the run
-            is the same, bit for bit, as one that was never interrupted.
+            is the same, bit for bit, as one that was never interrupted. One of another config is a ValueError.
         progress: True or False; None shows a bar with the time left where there is a terminal.
-
-    Raises:
-        ValueError: the inputs hold NaN, or the checkpoint belongs to another config.
     """
     model = build(config)
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
@@ -181,9 +163,11 @@ def train(config, checkpoint=None, progress=None):
     return Run(config, model, pd.DataFrame(rows), diverged, before + time.process_time() - clock)
 
 
+@torch.no_grad()
 def _rows(config, model, step, train_losses, held_out):
-    losses, scores = evaluate(model, held_out, config.task.loss)
-    columns = zip(config.seeds, train_losses.tolist(), losses.tolist(), scores.tolist(), strict=True)
+    kind, prediction = config.task.loss, model(held_out.x)[0]
+    parts = (train_losses, loss(kind, prediction, held_out), score(kind, prediction, held_out))
+    columns = zip(config.seeds, *(part.tolist() for part in parts), strict=True)
     return [{"seed": s, "step": step, "train_loss": t, "loss": l, "score": a} for s, t, l, a in columns]
 
 
