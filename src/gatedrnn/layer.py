@@ -1,5 +1,7 @@
 """Recurrent layers over whole sequences: ``RNN``, ``LSTM``, ``GRU`` and ``Recurrent(cell, ...)``."""
 
+from functools import partialmethod
+
 import torch
 from torch import nn
 
@@ -20,19 +22,14 @@ class Recurrent(nn.Module):
     gates       a dict, one tensor shaped like the output for each gate (and for ``c``)
     ==========  ==================================================================================
 
-    Parameters (S = 1 without seeds): ``W (S, G*H, I)``, ``U (S, G*H, H)``, ``b (S, G*H)`` and the cell's own vectors
-    ``(S, H)``. There is one bias a block, not torch's two: in ``W x + b_1 + U h + b_2`` only the sum ``b_1 + b_2``
-    acts, so the second vector adds parameters and nothing else. The exception is the candidate of the GRU, where the
-    reset gate multiplies the recurrent term alone: ``b_hn`` stands inside that product and cannot be merged.
-
-    Args:
-        cell: a name of ``gatedrnn.cells.CELLS``.
-        input_size: I.
-        hidden_size: H.
-        seeds: S, the number of independent models; None for one model without the axis S.
+    ``cell`` is a name of ``gatedrnn.cells.CELLS``; ``seeds`` is S, or None for one model without that axis. Parameters
+    (S = 1 without seeds): ``W (S, G*H, I)``, ``U (S, G*H, H)``, ``b (S, G*H)``, and the cell's own vectors ``(S, H)``.
+    There is one bias a block, not torch's two: in ``W x + b_1 + U h + b_2`` only the sum ``b_1 + b_2`` acts. The
+    exception is the candidate of the GRU, where the reset gate multiplies the recurrent term alone: ``b_hn`` stands
+    inside that product and cannot be merged.
 
     Raises:
-        ValueError: unknown cell, a size below 1, or an input whose shape does not fit.
+        ValueError: unknown cell, a size below 1, or an input or state whose shape or dtype does not fit.
     """
 
     def __init__(self, cell, input_size, hidden_size, seeds=None, dtype=None):
@@ -131,21 +128,18 @@ class Recurrent(nn.Module):
 
 
 class RNN(Recurrent):
-    """The plain tanh RNN; see ``Recurrent``."""
+    """The plain tanh RNN, ``RNN(input_size, hidden_size, seeds=None, dtype=None)``, a ``Recurrent``."""
 
-    def __init__(self, input_size, hidden_size, seeds=None, dtype=None):
-        super().__init__("rnn", input_size, hidden_size, seeds, dtype)
+    __init__ = partialmethod(Recurrent.__init__, "rnn")
 
 
 class LSTM(Recurrent):
-    """torch's LSTM (no peepholes); see ``Recurrent``."""
+    """torch's LSTM (no peepholes), ``LSTM(input_size, hidden_size, seeds=None, dtype=None)``, a ``Recurrent``."""
 
-    def __init__(self, input_size, hidden_size, seeds=None, dtype=None):
-        super().__init__("lstm", input_size, hidden_size, seeds, dtype)
+    __init__ = partialmethod(Recurrent.__init__, "lstm")
 
 
 class GRU(Recurrent):
-    """torch's GRU (z keeps, reset after the product); see ``Recurrent``."""
+    """torch's GRU: z keeps, reset after. ``GRU(input_size, hidden_size, seeds=None, dtype=None)``, a ``Recurrent``."""
 
-    def __init__(self, input_size, hidden_size, seeds=None, dtype=None):
-        super().__init__("gru", input_size, hidden_size, seeds, dtype)
+    __init__ = partialmethod(Recurrent.__init__, "gru")
