@@ -9,8 +9,8 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from gatedrnn import Recurrent, cost
-from gatedrnn.bench import without_onednn
 from gatedrnn.cells import CELLS
+from gatedrnn.reproduce import onednn
 
 TORCH = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 SIZES = [(1, 1), (3, 5), (7, 2)]
@@ -64,7 +64,7 @@ def test_macs_are_half_the_counted_flops_of_torch(cell):
     """Without oneDNN: the counter does not see into its fused LSTM."""
     B, T, I, H = 3, 4, 5, 6
     layer, x = TORCH[cell](I, H, dtype=torch.float32), torch.randn(T, B, I, dtype=torch.float32)
-    with without_onednn():
+    with onednn(False):
         assert flops(lambda: layer(x)) == 2 * cost.macs(cell, I, H) * B * T
 
 

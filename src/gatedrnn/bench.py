@@ -111,6 +111,7 @@ def kernels(call):
     """The names of torch's operators that ran during ``call()``, a set such as ``{"aten::mm", "aten::tanh"}``.
 
     On a CPU, ``nn.LSTM`` in float32 goes through oneDNN's fused ``aten::mkldnn_rnn_layer``; ``nn.GRU`` does not.
+    Within ``gatedrnn.reproduce.onednn(False)`` neither does.
     """
     profiler = profile(activities=[ProfilerActivity.CPU])
     with _no_log():
@@ -121,20 +122,6 @@ def kernels(call):
         with _no_log():
             profiler.stop()
     return {event.key for event in profiler.key_averages() if event.key.startswith("aten::")}
-
-
-@contextlib.contextmanager
-def without_onednn():
-    """Within this context torch leaves oneDNN out, so that all cells run on the same kind of kernel.
-
-    ``torch.backends.mkldnn.flags(enabled=False)`` does the same, with a warning about Intel GPUs in torch 2.13.
-    """
-    before = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False
-    try:
-        yield
-    finally:
-        torch.backends.mkldnn.enabled = before
 
 
 def environment():
