@@ -1,10 +1,11 @@
 """What a recurrent layer costs, in closed form, and the hidden size that makes two cells cost the same.
 
-I is the input size, H the hidden size, G the number of gate blocks. Nothing here imports torch.
+I is the input size, H the hidden size, G the number of gate blocks. All functions raise ValueError for an unknown cell
+and for a size that is not a whole number of at least 1. Nothing here imports torch.
 """
 
 from bisect import bisect_left
-from operator import index
+from numbers import Integral
 
 from gatedrnn.cells import get_cell
 
@@ -12,22 +13,16 @@ from gatedrnn.cells import get_cell
 def parameters(cell, input_size, hidden_size):
     """Parameters of one recurrent layer, ``G (I H + H^2 + H)`` and H for each vector of the cell (the GRU's ``b_hn``).
 
-    One bias a block, as in ``gatedrnn.Recurrent``. torch keeps two biases a block, ``G (I H + H^2 + 2 H)``, of which
-    only the sum acts, except in the candidate of the GRU.
-
-    Raises:
-        ValueError: no such cell, or a size that is not a whole number of at least 1; the same for all functions here.
+    One bias a block, as in ``gatedrnn.Recurrent``; torch keeps two, of which only the sum acts, except in the GRU.
     """
-    cell = get_cell(cell)
-    I, H = _whole("input_size", input_size), _whole("hidden_size", hidden_size)
+    cell, I, H = get_cell(cell), _whole("input_size", input_size), _whole("hidden_size", hidden_size)
     return len(cell.gates) * (I * H + H * H + H) + len(cell.vectors) * H
 
 
 def macs(cell, input_size, hidden_size):
-    """Multiply-adds in the matrix products of one step of one sequence: ``G H (I + H)``.
+    """Multiply-adds in the matrix products of one step of one sequence: ``G H (I + H)``; a FLOP counter says twice this.
 
-    Elementwise work (activations, gates, peepholes), about 10 H operations, is left out. FLOP counters report twice
-    this number: a multiplication and an addition each.
+    The elementwise work, about 10 H operations, is left out.
     """
     I, H = _whole("input_size", input_size), _whole("hidden_size", hidden_size)
     return len(get_cell(cell).gates) * H * (I + H)
@@ -38,25 +33,16 @@ def state(cell, hidden_size):
     return len(get_cell(cell).states) * _whole("hidden_size", hidden_size)
 
 
-COUNTS = {
-    "parameters": parameters,
-    "macs": macs,
-    "state": lambda cell, input_size, hidden_size: state(cell, hidden_size),
-}
+COUNTS = {"parameters": parameters, "macs": macs, "state": lambda cell, I, H: state(cell, H)}
 
 
 def match(cell, budget, input_size, by="parameters"):
-    """The hidden size at which ``cell`` costs nearest to ``budget``; of two equally near, the smaller.
+    """The hidden size at which ``cell`` costs nearest to ``budget``, a count of the kind ``by`` (a name in ``COUNTS``).
+
+    Of two sizes equally near, the smaller. Raises ValueError also for an unknown ``by`` and a budget below one unit.
 
     >>> match("gru", parameters("lstm", 64, 128), input_size=64)
     152
-
-    Args:
-        budget: a count from ``parameters``, ``macs`` or ``state``, usually of another cell.
-        by: what to hold equal: "parameters", "macs" or "state".
-
-    Raises:
-        ValueError: an unknown ``by``, or a budget below the cost of one unit.
     """
     if by not in COUNTS:
         raise ValueError(f"by must be one of {', '.join(COUNTS)}; not {by!r}")
@@ -70,10 +56,6 @@ def match(cell, budget, input_size, by="parameters"):
 
 def _whole(name, value):
     """The value as Python's own integer, which cannot overflow."""
-    try:
-        number = index(value)
-    except TypeError:
-        number = 0
-    if number < 1:
+    if not isinstance(value, Integral) or value < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}")
-    return number
+    return int(value)

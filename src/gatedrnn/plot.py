@@ -60,7 +60,8 @@ def differences(ax, comparisons, unit=""):
     for row, c in enumerate(comparisons.values()):
         ax.plot([c.low, c.high], [row, row], color="0.2", linewidth=2)
         ax.plot(c.difference, row, "o", color="0.2")
-        ax.annotate(f"{c.wins}/{c.n} wins", (c.high, row), xytext=(6, 0), textcoords="offset points", va="center")
+        text = f"{c.wins} wins, {c.ties} ties of {c.n}" if c.ties else f"{c.wins} wins of {c.n}"
+        ax.annotate(text, (c.difference, row), xytext=(0, 7), textcoords="offset points", ha="center", va="bottom")
         if c.margin is not None:
             ax.fill_betweenx([row - 0.4, row + 0.4], -c.margin, c.margin, color="0.85", linewidth=0, zorder=0)
     ax.axvline(0, color="0.4", linewidth=1)

@@ -79,6 +79,20 @@ def test_a_changed_file_installs_again(book, group):
         assert book.started, f"{name} changed and nothing was installed"
 
 
+@pytest.mark.parametrize("group", ["book", "test"])
+def test_whatever_is_installed_from_is_stamped(book, monkeypatch, group):
+    read = []
+
+    def step(title, *command, **options):
+        read.extend(file for flag, file in zip(command, command[1:], strict=False) if flag == "-r")
+        return True
+
+    monkeypatch.setattr(book, "step", step)
+    book.setup(group)
+    assert read
+    assert set(read) <= set(book.STAMPED[group])
+
+
 def kill(book, monkeypatch, at):
     def step(title, *command, **options):
         if at in title:

@@ -66,12 +66,14 @@ def test_a_stored_error_is_noticed(book):
         ("<html><body><nav>" + "menu " * 99 + "</nav></body></html>", "chapters/part/page.html: empty"),
         (TEXT.replace("words", "Traceback (most recent call last)"), "chapters/part/page.html: shows a traceback"),
     ],
+    ids=["missing", "short", "only a menu", "traceback"],
 )
-def test_a_broken_page_is_noticed(book, text, message):
+def test_a_broken_page_fails_the_build(book, monkeypatch, capsys, text, message):
+    monkeypatch.setattr(build.subprocess, "call", lambda *_, **__: 0)
     file = book / "_build" / "html" / "chapters" / "part" / "page.html"
     file.unlink() if text is None else file.write_text(text)
-    (problem,) = found(book)
-    assert message in problem.replace("\\", "/")
+    assert build.main(book) == 1
+    assert message in capsys.readouterr().err.replace("\\", "/")
 
 
 @pytest.mark.parametrize("code", [0, 1])
