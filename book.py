@@ -83,6 +83,7 @@ def setup(group, gpu=False):
     file = VENV / f"installed-{group}"
     if file.exists() and file.read_text() == stamp(group, gpu):
         return
+    file.unlink(missing_ok=True)  # from here on the environment is neither the old nor the new one
     print(f"Setting up {VENV} ({group})")
     if not PYTHON.exists():
         step("virtual environment", sys.executable, "-m", "venv", VENV)
@@ -134,11 +135,12 @@ def notebooks(**env):
 
 
 def test(other_cpu):
-    """Package tests and book tests, then the notebooks. All run, and the first failure is the exit code."""
+    """Build the pages, which are tested too; then the tests of package and book; then the notebooks."""
     if other_cpu:
         return notebooks(**OTHER_CPU)
-    # The built pages are tested too: build them first where they are missing or old.
-    return build() or python("-m", "pytest", "-n", "2", "--dist", "loadscope", "tests") or notebooks()
+    steps = [build, lambda: python("-m", "pytest", "-n", "2", "--dist", "loadscope", "tests"), notebooks]
+    codes = [run() for run in steps]  # all of them, also after a failure
+    return next((code for code in codes if code), 0)
 
 
 def arguments():

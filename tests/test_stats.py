@@ -11,7 +11,7 @@ import pytest
 import scipy.stats
 
 from gatedrnn import stats
-from gatedrnn.stats import compare, wilson
+from gatedrnn.stats import compare
 
 
 @pytest.fixture
@@ -211,18 +211,3 @@ def test_result_is_frozen_plain_and_readable():
     )
     assert str(compare([1, 2], [1.1, 2.1], margin=5)).endswith("; equivalent within ±5")
     assert "equivalent" not in str(compare([1, 2], [3, 3]))
-
-
-@pytest.mark.parametrize(("successes", "n"), [(0, 10), (7, 10), (10, 10), (1, 3), (50, 200)])
-def test_wilson(successes, n):
-    """Wilson's own formula."""
-    z, rate = scipy.stats.norm.ppf(0.975), successes / n
-    centre = (rate + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(rate * (1 - rate) / n + z**2 / (4 * n**2))
-    np.testing.assert_allclose(wilson(successes, n), (centre - half, centre + half), atol=1e-12)
-
-
-@pytest.mark.parametrize(("successes", "n"), [(-1, 5), (6, 5), (0, 0)])
-def test_wilson_of_nonsense(successes, n):
-    with pytest.raises(ValueError, match="successes must lie between 0 and n"):
-        wilson(successes, n)

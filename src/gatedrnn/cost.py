@@ -20,9 +20,9 @@ def parameters(cell, input_size, hidden_size):
 
 
 def macs(cell, input_size, hidden_size):
-    """Multiply-adds in the matrix products of one step of one sequence: ``G H (I + H)``; a FLOP counter says twice this.
+    """Multiply-adds in the matrix products of one step of one sequence: ``G H (I + H)``.
 
-    The elementwise work, about 10 H operations, is left out.
+    The elementwise work, about 10 H operations, is left out. A FLOP counter reports twice this number.
     """
     I, H = _whole("input_size", input_size), _whole("hidden_size", hidden_size)
     return len(get_cell(cell).gates) * H * (I + H)

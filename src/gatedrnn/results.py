@@ -1,6 +1,5 @@
 """The stored results: one CSV file a study in ``results/``, one line a run. Nothing here imports torch."""
 
-import csv
 import io
 import os
 import re
@@ -16,36 +15,30 @@ class NoResults(Exception):
 
 def folder():
     """The folder ``results/`` of the repository; FileNotFoundError if the package was not installed from there."""
-    for parent in Path(__file__).resolve().parents:
-        if (parent / "pyproject.toml").is_file() and (parent / "results").is_dir():
-            return parent / "results"
-    raise FileNotFoundError(
-        f"no folder results/ above {Path(__file__).resolve().parent}: the results are part of the book's repository, "
-        "so install the package from there, with `pip install -e .`"
-    )
+    path = Path(__file__).resolve().parents[2] / "results"
+    if not path.is_dir():
+        raise FileNotFoundError(f"no folder {path}: install the package from the book's repository, `pip install -e .`")
+    return path
 
 
 def read(study):
-    """The rows of ``results/<study>.csv``, a DataFrame, without a line that a running study has not finished yet.
-
-    Raises NoResults if the file is missing or has no rows.
-    """
+    """The rows of ``results/<study>.csv``, a DataFrame; NoResults if there are none. A running study may add to it."""
     path = folder() / f"{study}.csv"
     rows = _frame(path)
     if rows.empty:
-        state = "has no rows" if path.is_file() else "is missing"
+        state = "has no rows" if path.exists() else "is missing"
         raise NoResults(f"no results of the study {study!r} yet: {path} {state}. Make them with: gatedrnn run {study}")
     return rows
 
 
 class Store:
-    """The CSV file ``path`` of a study, one line a run; ``keys`` are the columns that tell one run from another.
+    """The CSV file ``path`` of a study; the columns ``keys`` tell one run from another.
 
-    A line is written whole, or removed when the file is next opened, so a killed run spoils nothing: let one process at
-    a time open a Store, and look at a study that is running with ``read``. None, nan and the empty text are all stored
-    as missing, and a line end within a text as the two characters ``\\n``.
+    A line is written whole, or removed when the file is next opened, so a killed run spoils nothing. Let one process at
+    a time open a Store; to look at a study that is running, use ``read``. None, nan and the empty text are all stored
+    as missing, a line end within a text as the two characters ``\\n``.
 
-    Raises ValueError for a file that lacks a key column, or has a line of another length or a run twice.
+    Raises ValueError for a file that lacks a key column or holds a run twice.
     """
 
     def __init__(self, path, keys):
@@ -54,13 +47,68 @@ class Store:
         self.path, self.keys, self._seen = Path(path), list(keys), set()
         whole, rest = _split(self.path)
         if rest:
-            text = rest.decode(errors="replace")
-            warnings.warn(f"{self.path}: removed a last line without its end: {text!r}", stacklevel=2)
-            os.truncate(self.path, len(whole))
-        self.columns, *records = csv.reader(whole.decode().split("\n")[:-1] or [""])  # no columns yet: []
-        for number, record in enumerate(records, 1):
-            key = self._key(dict(zip(self.columns, record, strict=False)))
-            if len(record) != len(self.columns) or key in self._seen:
-                problem = f"repeats {self._name(key)}" if key in self._seen else f"has {len(record)} values, "
-                raise ValueError(f"{self.path}: row {number} {problem}")
-            self._seen.add(key)
+            rest = rest.decode(errors="replace")
+            warnings.warn(f"{path}: removed a last line without its end: {rest!r}", stacklevel=2)
+            os.truncate(path, len(whole))
+        rows = _frame(self.path, dtype=str)
+        self.columns = list(rows)
+        for row in rows.to_dict("records"):
+            self._check_new(row)
+            self._seen.add(self._key(row))
+
+    def append(self, row):
+        """Add one run, a dict; when this returns, the line is on the disk.
+
+        Raises ValueError if the run is there already or has other columns than the file.
+        """
+        columns = self.columns or list(row)
+        lacking, unknown = sorted(set(columns) - set(row)), sorted(set(row) - set(columns))
+        if lacking or unknown:
+            raise ValueError(f"{self.path}: the row lacks the columns {lacking} and has the unknown columns {unknown}")
+        self._check_new(row)
+        line = pd.DataFrame([[_text(row[name]) for name in columns]], columns=columns)
+        data = line.to_csv(index=False, header=not self.columns, lineterminator="\n").encode()
+        with open(self.path, "ab") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        self.columns = columns
+        self._seen.add(self._key(row))
+
+    def rows(self):
+        """All rows, a DataFrame; floats come back to the last bit."""
+        return _frame(self.path)
+
+    def __contains__(self, row):
+        return self._key(row) in self._seen
+
+    def _key(self, row):
+        if missing := [name for name in self.keys if name not in row]:
+            raise ValueError(f"{self.path}: no key column {missing}; the keys are {self.keys}")
+        # without the .0 that pandas gives the whole numbers of a column that has missing values
+        return tuple(re.sub(r"^(-?\d+)\.0$", r"\1", _text(row[name])) for name in self.keys)
+
+    def _check_new(self, row):
+        if row in self:
+            run = ", ".join(f"{name}={row[name]}" for name in self.keys)
+            raise ValueError(f"{self.path} holds {run} already; ask `row in store` before a run")
+
+
+def _text(value):
+    """The value as it is stored, on one line."""
+    text = "" if value is None else re.sub(r"\r\n?|\n", r"\\n", str(value))
+    return "" if text == "nan" else text
+
+
+def _split(path):
+    """The whole lines of the file, and the beginning of one that is not finished."""
+    whole, newline, rest = (path.read_bytes() if path.exists() else b"").rpartition(b"\n")
+    return whole + newline, rest
+
+
+def _frame(path, dtype=None):
+    """The whole lines, a DataFrame. Only the empty value and nan are missing: "None" and "NA" stay text."""
+    whole, _ = _split(path)
+    if not whole:
+        return pd.DataFrame()
+    return pd.read_csv(io.BytesIO(whole), keep_default_na=False, na_values=["", "nan"], dtype=dtype)

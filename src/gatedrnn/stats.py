@@ -43,15 +43,12 @@ def compare(a, b, margin=None, higher_is_better=True, seed=0):
 
     The interval is the span of two, the percentile bootstrap over seeds (10,000 resamples) and the paired t interval,
     as the bootstrap alone is too narrow for few seeds. How often a nominal 95 % held the true mean, in 20,000
-    simulated studies of n seeds (standard error at most 0.003), bootstrap alone -> span:
+    simulated studies of n seeds (standard error at most 0.003), bootstrap alone -> span::
 
-    ========================  ==============  ==============  ==============  ==============
-    differences               n = 3           n = 5           n = 10          n = 20
-    ========================  ==============  ==============  ==============  ==============
-    normal                    0.749 -> 0.951  0.836 -> 0.950  0.902 -> 0.950  0.926 -> 0.948
-    t, 3 degrees of freedom   0.748 -> 0.962  0.831 -> 0.962  0.890 -> 0.959  0.917 -> 0.956
-    exponential               0.700 -> 0.884  0.787 -> 0.886  0.863 -> 0.901  0.904 -> 0.920
-    ========================  ==============  ==============  ==============  ==============
+        differences              n = 3           n = 5           n = 10          n = 20
+        normal                   0.749 -> 0.951  0.836 -> 0.950  0.902 -> 0.950  0.926 -> 0.948
+        t, 3 degrees of freedom  0.748 -> 0.962  0.831 -> 0.962  0.890 -> 0.959  0.917 -> 0.956
+        exponential              0.700 -> 0.884  0.787 -> 0.886  0.863 -> 0.901  0.904 -> 0.920
 
     It falls short for strongly skewed differences, such as a failure in one seed of ten: look at the single seeds.
     Equivalence is two one-sided tests at 5 %: the 90 % interval, made by the same rule, lies inside +-``margin``, the
@@ -81,10 +78,11 @@ def _scores(name, values):
     scores = np.asarray(values, dtype=float)
     if scores.ndim != 1:
         raise ValueError(f"{name} must be one score a seed, not of shape {scores.shape}")
-    if not np.isfinite(scores).all():
+    bad = np.flatnonzero(~np.isfinite(scores))
+    if len(bad):
         raise ValueError(
-            f"{name} has no finite score at position {', '.join(map(str, np.flatnonzero(~np.isfinite(scores))))}: a run "
-            "that diverged is a result. Give it the baseline's score, or the worst possible one; do not leave it out"
+            f"{name} has no finite score at position {', '.join(map(str, bad))}: a run that diverged is a result. "
+            "Give it the score of the baseline, or the worst possible one; do not leave the seed out"
         )
     return scores
 

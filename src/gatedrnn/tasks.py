@@ -3,7 +3,8 @@
 ``input_size`` I, ``output_size`` O, ``loss`` ("cross_entropy", in nats, or "mse"); ``batch(generator, batch_size,
 length)``, where torch's default dtype decides the precision of x and not which numbers are drawn; ``baseline(length)``,
 the loss of the best *memoryless* answer, a function of the current input and the number of the step and nothing else;
-``oracle(x)``, a prediction ``(B, T, O)`` that solves the task. Examples: time runs to the right, - is not scored.
+``oracle(x)``, a prediction ``(B, T, O)`` that solves the task. A ValueError says which argument is wrong. In the examples
+time runs to the right, - is not scored.
 """
 
 import math
@@ -14,8 +15,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-# An error that counts as right. Hochreiter and Schmidhuber 1997 allow 0.04 of *half* the sum: ours is twice as strict.
-TOLERANCE = 0.04
+TOLERANCE = 0.04  # an error below it is right; Hochreiter and Schmidhuber 1997 allow twice that: 0.04 of half the sum
 CERTAIN = 100.0  # logits this far apart leave a loss below 1e-40
 # x (B, T, I) float; y (B, T) int64 classes, or (B, T, O) float; mask (B, T) bool: True where a step is scored
 Batch = namedtuple("Batch", "x y mask")
@@ -23,10 +23,9 @@ Batch = namedtuple("Batch", "x y mask")
 
 def generator(seed, step, stream="train"):
     """A ``torch.Generator`` that depends on (seed, step, stream) and on nothing drawn before; stream is any name."""
-    _whole("seed", seed, 0, 2**32 - 1)
-    _whole("step", step, 0, 2**32 - 1)
+    seed, step = _whole("seed", seed, 0, 2**32 - 1), _whole("step", step, 0, 2**32 - 1)
     # SeedSequence keeps neighbouring seeds apart. One word is enough: torch's CPU generator ignores all but 32 bits.
-    words = np.random.SeedSequence([int(seed), int(step), *stream.encode()]).generate_state(1)
+    words = np.random.SeedSequence([seed, step, *stream.encode()]).generate_state(1)
     return torch.Generator().manual_seed(int(words[0]))
 
 
@@ -63,19 +62,13 @@ def _fit(kind, prediction, batch):
 def _whole(name, value, least=1, most=math.inf):
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or not least <= value <= most:
         raise ValueError(f"{name} must be a whole number from {least} to {most}, not {value!r}")
-
-
-def _asked_last(x, answer):
-    """x ``(B, T, I)``, with the answer ``(B, n)`` or ``(B, n, O)`` as target of the last n steps, which are scored."""
-    unscored = x.shape[1] - answer.shape[1]
-    y = torch.cat([answer.new_zeros(len(x), unscored, *answer.shape[2:]), answer], 1)
-    return Batch(x.to(torch.get_default_dtype()), y, (torch.arange(x.shape[1]) >= unscored).repeat(len(x), 1))
+    return int(value)
 
 
 class Task:
-    """What the tasks share: the checks of their arguments, and the usual loss and baseline."""
+    """What the tasks share. Each draws its inputs; the oracle answers them, and the last ``scored`` steps count."""
 
-    loss, shortest, longest = "cross_entropy", 1, math.inf
+    loss, shortest, longest, scored = "cross_entropy", 1, math.inf, 1
     # Where the input of a scored step says nothing about the answer, all O classes are equally likely.
     _memoryless = lambda self, length: math.log(self.output_size)
 
@@ -86,16 +79,19 @@ class Task:
     def batch(self, generator, batch_size, length):
         if not isinstance(generator, torch.Generator):
             raise ValueError(f"generator must be a torch.Generator, as from tasks.generator(0, 0), not {generator!r}")
-        _whole("batch_size", batch_size)
-        self.check_length(length)
-        return self._draw(generator, batch_size, length)
+        return self._draw(generator, _whole("batch_size", batch_size), self.check_length(length))
 
     def baseline(self, length):
-        self.check_length(length)
-        return self._memoryless(length)
+        return self._memoryless(self.check_length(length))
 
     def check_length(self, length):
-        _whole(f"length of {type(self).__name__}", length, self.shortest, self.longest)
+        return _whole(f"length of {type(self).__name__}", length, self.shortest, self.longest)
+
+    def _draw(self, generator, B, length):
+        x = self._inputs(generator, B, length).to(torch.get_default_dtype())
+        mask = (torch.arange(x.shape[1]) >= x.shape[1] - self.scored).repeat(B, 1)
+        answer = self.oracle(x)
+        return Batch(x, answer * mask[..., None] if self.loss == "mse" else answer.argmax(-1) * mask, mask)
 
 
 @dataclass(frozen=True)
@@ -108,16 +104,13 @@ class Adding(Task):
     """
 
     input_size, output_size, loss, shortest = 2, 1, "mse", 3
-    # The last input is not marked, so the best answer is the mean, 1; its error is Var(U1 + U2) = 1/12 + 1/12.
-    _memoryless = lambda self, length: 1 / 6
+    _memoryless = lambda self, length: 1 / 6  # the mean, 1, is wrong by Var(U1 + U2) = 1/12 + 1/12
 
-    def _draw(self, generator, B, T):
+    def _inputs(self, generator, B, T):
         # In float64 for every dtype: the float32 numbers of a torch.Generator are not its float64 numbers, rounded.
         values = torch.rand(B, T, generator=generator, dtype=torch.float64)
-        halves = [(0, T // 2), (T // 2, T - 1)]
-        markers = sum(F.one_hot(torch.randint(*half, (B,), generator=generator), T) for half in halves)
-        x = torch.stack([values, markers], -1).to(torch.get_default_dtype())  # (B, T, 2)
-        return _asked_last(x, self.oracle(x)[:, -1:])
+        places = [torch.randint(*half, (B,), generator=generator) for half in [(0, T // 2), (T // 2, T - 1)]]
+        return torch.stack([values, sum(F.one_hot(place, T) for place in places)], -1)
 
     def oracle(self, x):
         return x.prod(-1, keepdim=True).cumsum(1)
@@ -133,14 +126,14 @@ class Copy(Task):
 
     count: int = 10
     symbols: int = 8
-    input_size = property(lambda self: self.symbols + 2)
-    output_size = property(lambda self: self.symbols)
+    input_size, output_size = property(lambda self: self.symbols + 2), property(lambda self: self.symbols)
+    scored = property(lambda self: self.count)
 
-    def _draw(self, generator, B, length):
+    def _inputs(self, generator, B, length):
         word = torch.randint(0, self.symbols, (B, self.count), generator=generator)
-        blanks = torch.full((B, length + self.count), self.symbols)
-        blanks[:, length - 1] = self.symbols + 1
-        return _asked_last(F.one_hot(torch.cat([word, blanks], 1), self.input_size), word)
+        steps = F.pad(word, (0, length + self.count), value=self.symbols)
+        steps[:, self.count + length - 1] = self.symbols + 1
+        return F.one_hot(steps, self.input_size)
 
     def oracle(self, x):
         return F.pad(CERTAIN * x[:, : self.count, : self.symbols], (0, 0, x.shape[1] - self.count, 0))
@@ -159,11 +152,11 @@ class DelayedRecall(Task):
     input_size = property(lambda self: self.symbols + self.distractors + 1)
     output_size = property(lambda self: self.symbols)
 
-    def _draw(self, generator, B, length):
+    def _inputs(self, generator, B, length):
         first = torch.randint(0, self.symbols, (B, 1), generator=generator)
         between = torch.randint(self.symbols, self.input_size - 1, (B, length - 1), generator=generator)
-        steps = F.pad(torch.cat([first, between], 1), (0, 1), value=self.input_size - 1)
-        return _asked_last(F.one_hot(steps, self.input_size), first)
+        question = torch.full_like(first, self.input_size - 1)
+        return F.one_hot(torch.cat([first, between, question], 1), self.input_size)
 
     def oracle(self, x):
         return CERTAIN * x[:, :1, : self.symbols].repeat(1, x.shape[1], 1)
@@ -177,13 +170,11 @@ class Parity(Task):
                 target   1 1 0 1 1 0        string is one, too: this trains on all lengths up to ours at once.
     """
 
-    input_size, output_size = 1, 2
-    # The first bit is its own answer; later the earlier bits, unknown, make both answers equally likely.
-    _memoryless = lambda self, length: (1 - 1 / length) * math.log(2)
+    input_size, output_size, scored = 1, 2, math.inf
+    _memoryless = lambda self, T: (1 - 1 / T) * math.log(2)  # the first bit is its own answer; then it is a coin
 
-    def _draw(self, generator, B, T):
-        bits = torch.randint(0, 2, (B, T), generator=generator)
-        return _asked_last(bits[..., None], bits.cumsum(1) % 2)
+    def _inputs(self, generator, B, T):
+        return torch.randint(0, 2, (B, T, 1), generator=generator)
 
     def oracle(self, x):
         sign = (1 - 2 * x).cumprod(1)  # every one turns the sign
@@ -213,9 +204,8 @@ class AnBn(Task):
         if n.ndim != 1 or n.is_floating_point() or not len(n) or n.min() < 1:
             raise ValueError(f"counts must be a list of whole numbers of at least 1, not {counts!r}")
         n, t = n[:, None], torch.arange(2 * n.max() + 2)
-        is_a, is_b = (t > 0) & (t <= n), (t > n) & (t <= 2 * n)  # (B, T + 1)
-        word = is_a + 2 * is_b
-        return Batch(F.one_hot(word[:, :-1], 3).to(torch.get_default_dtype()), word[:, 1:], is_b[:, :-1])
+        word = torch.where(t > n, 2, 1) * ((t > 0) & (t <= 2 * n))  # (B, T + 1)
+        return Batch(F.one_hot(word[:, :-1], 3).to(torch.get_default_dtype()), word[:, 1:], word[:, :-1] == 2)
 
     def oracle(self, x):
         a, b = x[..., 1].cumsum(1), x[..., 2].cumsum(1)
@@ -233,17 +223,16 @@ class FlipFlop(Task):
 
     bits: int = 3
     every: int = 10
-    input_size = property(lambda self: self.bits)
-    output_size = property(lambda self: 2**self.bits)
+    input_size, output_size = property(lambda self: self.bits), property(lambda self: 2**self.bits)
+    scored = math.inf
     # After the first step a channel is silent with probability 1 - 1/every; then both signs are equally likely.
     _memoryless = lambda self, T: self.bits * (1 - 1 / self.every) * (1 - 1 / T) * math.log(2)
 
-    def _draw(self, generator, B, T):
+    def _inputs(self, generator, B, T):
         sign = 2 * torch.randint(0, 2, (B, T, self.bits), generator=generator) - 1
         fires = torch.randint(0, self.every, sign.shape, generator=generator) == 0
         fires[:, 0] = True
-        x = sign.where(fires, 0).to(torch.get_default_dtype())
-        return _asked_last(x, self.oracle(x).argmax(-1))
+        return sign * fires
 
     def oracle(self, x):
         latest = torch.arange(x.shape[1])[:, None].where(x != 0, 0).cummax(1).values  # the step of the last pulse
@@ -261,17 +250,16 @@ class AssociativeRecall(Task):
 
     keys: int = 26
     values: int = 10
-    input_size = property(lambda self: self.keys + self.values + 1)
-    output_size = property(lambda self: self.values)
+    input_size, output_size = property(lambda self: self.keys + self.values + 1), property(lambda self: self.values)
     longest = property(lambda self: self.keys)
 
-    def _draw(self, generator, B, length):
+    def _inputs(self, generator, B, length):
         keys = torch.rand(B, self.keys, generator=generator, dtype=torch.float64).argsort(1)[:, :length]  # none twice
         values = torch.randint(0, self.values, keys.shape, generator=generator)
         asked = torch.randint(0, length, (B, 1), generator=generator)
         pairs = torch.stack([keys, self.keys + values], -1).flatten(1)
         question = F.pad(keys.gather(1, asked), (1, 0), value=self.keys + self.values)
-        return _asked_last(F.one_hot(torch.cat([pairs, question], 1), self.input_size), values.gather(1, asked))
+        return F.one_hot(torch.cat([pairs, question], 1), self.input_size)
 
     def oracle(self, x):
         match = x[:, 0:-2:2, : self.keys] @ x[:, -1, : self.keys, None]  # (B, length, 1): 1 at the pair asked for

@@ -24,7 +24,12 @@ SHORTEST_CAPTION = SHORTEST_ALT = 8  # words: enough for what to see, too many f
 PERSONAL = re.compile(r"/home/\w|/root/|/Users/\w|/work/|[A-Z]:\\Users")
 
 # Cells whose output may differ from run to run, each with the reason. Anyone who adds one argues for it here.
-IGNORED_OUTPUT = {}
+IGNORED_OUTPUT = {
+    "applications/speech": {
+        "c14": "accuracies after live training: one recording may flip on another CPU; margins are asserted",
+        "c46": "accuracies of the same live models",
+    },
+}
 
 
 def read(path):

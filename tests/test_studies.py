@@ -1,0 +1,135 @@
+"""The studies: stored rows can be made again, the rule is the rule, and a stopped study goes on."""
+
+import json
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pytest
+import torch
+
+from gatedrnn import cli, cost, reproducible, results
+from gatedrnn.cells import CELLS
+from gatedrnn.stats import compare
+from gatedrnn.studies import STUDIES, speech, speed
+from gatedrnn.train import train
+
+
+def drawn(number):
+    """Rows of the stored speech study, drawn anew at every run of the tests."""
+    return results.read("speech").sample(number, random_state=np.random.default_rng()).to_dict("records")
+
+
+def test_stored_rows_come_out_the_same_again():
+    """The first 100 steps of stored runs, one seed alone where ten were trained together."""
+    reproducible()
+    for row in drawn(2):
+        shuffled = row["phase"] == "order control"
+        config = speech.config(row["cell"], row["regime"], row["learning_rate"], (row["seed"],), shuffled)
+        assert config.hidden_size == row["hidden_size"]
+        again = train(replace(config, steps=100)).history[["step", "train_loss", "loss", "score"]].to_numpy()
+        stored = np.array(json.loads(row["curve"]))[: len(again)]
+        np.testing.assert_allclose(again, stored, rtol=0, atol=1e-4, err_msg=str(row["cell"]))
+
+
+def test_every_run_of_the_speech_study_is_stored_once():
+    rows = results.read("speech")
+    counts = rows.groupby("phase").size()
+    assert counts.to_dict() == {"tuning": 2 * 3 * 4 * 2, "final": 2 * 3 * 10, "order control": 3 * 10}
+    final = rows[rows.phase != "tuning"]
+    assert not set(final.seed) & set(rows[rows.phase == "tuning"].seed)  # tuned on other seeds than judged
+    assert (final.parameters == [cost.parameters(r.cell, 13, r.hidden_size) for r in final.itertuples()]).all()
+    for row in final.itertuples():
+        confusion = np.array(json.loads(row.confusion))
+        assert (confusion.sum(1) == 60).all()
+        assert confusion.trace() / 600 == pytest.approx(row.test_accuracy, abs=1e-12)
+
+
+def test_the_final_runs_use_the_rate_that_tuning_chose():
+    rows = results.read("speech")
+    for cell, regime in product(speech.CELLS, ("hidden size", "parameters")):
+        mine = rows[(rows.cell == cell) & (rows.regime == regime)]
+        tuned = mine[mine.phase == "tuning"].groupby("learning_rate").valid_accuracy.mean()
+        assert set(mine[mine.phase == "final"].learning_rate) == {tuned.idxmax()}
+
+
+def outcome(mean, spread=0.1):
+    return compare(mean + spread * np.linspace(-1, 1, 10), np.zeros(10), margin=1.0)
+
+
+@pytest.mark.parametrize(
+    ("primary", "secondary", "answer"),
+    [
+        (outcome(2.0), outcome(0.0), "LSTM better"),
+        (outcome(-2.0), outcome(0.0), "GRU better"),
+        (outcome(0.5), outcome(0.5), "equivalent"),  # excludes 0, but is smaller than the margin
+        (outcome(0.0, 5.0), outcome(0.0), "inconclusive"),
+        (outcome(2.0), outcome(-2.0), "mixed"),
+        (outcome(-2.0), outcome(2.0), "mixed"),
+    ],
+)
+def test_the_rule_of_the_speech_study(primary, secondary, answer):
+    assert speech.answer(primary, secondary) == answer
+
+
+def test_a_stopped_study_goes_on_and_repeats_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(speech, "folder", lambda: tmp_path)
+    monkeypatch.setattr(speech, "STEPS", 50)
+    monkeypatch.setattr(speech, "CELLS", ("lstm",))
+    monkeypatch.setattr(speech, "RATES", (1e-2,))
+    monkeypatch.setattr(speech, "SEEDS", (0, 1))
+    monkeypatch.setattr(speech, "environment", lambda: {"cpu": "x", "torch": "y", "threads": 1})
+    started = []
+
+    def stopping(config):
+        started.append(config.seeds)
+        if len(started) == 3:
+            raise KeyboardInterrupt
+        return train(config)
+
+    monkeypatch.setattr(speech, "train", stopping)
+    with pytest.raises(SystemExit, match="go on with: gatedrnn run speech"):
+        cli.main(["run", "speech"])
+    cli.main(["run", "speech"])
+    finished = started.copy()
+    cli.main(["run", "speech"])
+    assert started == finished  # nothing was left to do
+    keys = ["phase", "cell", "regime", "learning_rate", "seed"]
+    rows = results.Store(tmp_path / "speech.csv", keys).rows()
+    assert len(rows) == len(rows.drop_duplicates(keys)) == 4 + 4 + 2
+
+
+def test_the_speed_study_names_the_kernel_that_ran():
+    reproducible(dtype=torch.float32)
+    rows = {row["comparison"]: row for row in speed.measure("step", 8, rounds=2)}
+    assert list(rows) == list(speed.PAIRS)
+    assert (rows["default"]["a_fused"], rows["default"]["b_fused"]) == (False, True)  # nn.GRU, nn.LSTM
+    assert (rows["native"]["a_fused"], rows["native"]["b_fused"]) == (False, False)
+    for row in rows.values():
+        assert 0 < row["low"] <= row["ratio"] <= row["high"]
+        assert row["a_q25_ms"] <= row["a_median_ms"] <= row["a_q75_ms"]
+
+
+def test_the_stored_speed_rows_are_whole_and_of_one_machine():
+    rows = results.read("speed")
+    expected = {
+        (c, mode, H) for mode, H in speed.BLOCKS for c in (speed.SEED_PAIRS if mode == "ten seeds" else speed.PAIRS)
+    }
+    assert {(r.comparison, r.mode, r.hidden_size) for r in rows.itertuples()} == expected
+    assert len(rows) == len(expected)
+    assert len(rows[["cpu", "torch", "threads", "instructions"]].drop_duplicates()) == 1
+    assert (rows.threads == 1).all()
+
+
+def test_the_command_lists_the_studies_and_names_an_unknown_one(capsys):
+    cli.main(["studies"])
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(STUDIES)
+    with pytest.raises(SystemExit):
+        cli.main(["run", "sleep"])
+    assert "invalid choice: 'sleep'" in capsys.readouterr().err
+
+
+def test_every_paper_of_the_registry_is_in_the_bibliography():
+    known = (results.folder().parent / "references.bib").read_text()
+    for cell in CELLS.values():
+        assert f"{{{cell.paper}," in known, cell.name
