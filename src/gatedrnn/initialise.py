@@ -21,9 +21,7 @@ def _models(layer, generators):
     generators = generators or [None] * S
     if len(generators) != S:
         raise ValueError(f"{len(generators)} generators for {S} models; give one for each")
-    return [
-        (generator, {name: p.data[s] for name, p in layer.named_parameters()}) for s, generator in enumerate(generators)
-    ]
+    return [(g, {name: p.data[s] for name, p in layer.named_parameters()}) for s, g in enumerate(generators)]
 
 
 def uniform(layer, generators=None):
@@ -38,14 +36,9 @@ def orthogonal(layer, generators=None):
     """Glorot-uniform ``W``, orthogonal blocks of ``U``, zero biases: Keras' choice without its forget bias."""
     for generator, model in _models(layer, generators):
         for name, p in model.items():
-            if name == "W":
-                for block in p.split(layer.hidden_size):
-                    nn.init.xavier_uniform_(block, generator=generator)
-            elif name == "U":
-                for block in p.split(layer.hidden_size):
-                    nn.init.orthogonal_(block, generator=generator)
-            else:
-                p.zero_()
+            draw = {"W": nn.init.xavier_uniform_, "U": nn.init.orthogonal_}.get(name)
+            for block in p.split(layer.hidden_size):
+                draw(block, generator=generator) if draw else block.zero_()
 
 
 def _block(layer, gate):
@@ -54,9 +47,9 @@ def _block(layer, gate):
 
 
 def retention_bias(layer, value=1.0):
-    """Set the bias of the gate that keeps the old state to ``value``: an LSTM's "forget bias" (Jozefowicz et al. 2015).
+    """Set the bias of the gate that keeps the old state: an LSTM's "forget bias" (Jozefowicz et al. 2015).
 
-    A cell that has no such gate is left as it is. A cell whose gate acts the other way round gets ``-value``.
+    A cell without such a gate is left as it is; one whose gate acts the other way round gets ``-value``.
     """
     if layer.cell.keeps:
         gate, sign = layer.cell.keeps
@@ -70,11 +63,9 @@ def chrono(layer, longest, generators=None):
     """
     if longest < 3:
         raise ValueError(f"chrono initialisation needs a longest lag of at least 3 steps, not {longest}")
-    if not layer.cell.keeps:
-        return
-    gate, sign = layer.cell.keeps
-    for s, (generator, model) in enumerate(_models(layer, generators)):
-        bias = torch.empty_like(model["b"][: layer.hidden_size]).uniform_(1, longest - 1, generator=generator).log()
+    for s, (generator, model) in enumerate(_models(layer, generators) if layer.cell.keeps else []):
+        gate, sign = layer.cell.keeps
+        bias = model["b"].new_empty(layer.hidden_size).uniform_(1, longest - 1, generator=generator).log()
         _block(layer, gate)[s] = sign * bias
         if "i" in layer.cell.gates:
             _block(layer, "i")[s] = -bias

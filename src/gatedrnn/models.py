@@ -23,9 +23,9 @@ class SequenceModel(nn.Module):
     def initialise_readout(self, generators=None):
         """torch's own choice for ``nn.Linear``: U(-1/sqrt(H), 1/sqrt(H))."""
         bound = self.V.shape[-1] ** -0.5
-        for s in range(len(self.V)):
+        for s, generator in enumerate(generators or [None] * len(self.V)):
             for p in (self.V, self.a):
-                p.data[s].uniform_(-bound, bound, generator=generators[s] if generators else None)
+                p.data[s].uniform_(-bound, bound, generator=generator)
 
     def forward(self, x, state=None):
         output, state = self.recurrent(x, state)

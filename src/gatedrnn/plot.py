@@ -53,10 +53,7 @@ def band(ax, x, values, cell, label=None):
 
 
 def differences(ax, comparisons, unit=""):
-    """A forest plot: a row for each ``stats.Comparison``, its paired difference with interval, the margin as a band.
-
-    ``comparisons`` is a dict {row label: Comparison}.
-    """
+    """A forest plot: a row for each of {label: stats.Comparison}, difference with interval, the margin as a band."""
     for row, c in enumerate(comparisons.values()):
         ax.plot([c.low, c.high], [row, row], color="0.2", linewidth=2)
         ax.plot(c.difference, row, "o", color="0.2")

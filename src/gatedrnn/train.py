@@ -1,8 +1,8 @@
 """Train many seeds at once: ``train(config) -> Run``.
 
-The S models share nothing but the tensor program. Model k starts from its own generator, sees its own stream of data
-(a function of seed and step alone), is clipped by its own gradient norm and has its own Adam moments. So S seeds
-together give the numbers of each seed alone, and both cells see the same data under the same seed.
+Model k starts from its own generator, sees its own stream of data (a function of seed and step alone), is clipped by
+its own gradient norm and has its own Adam moments. So S seeds together give the numbers of each seed alone, and both
+cells see the same data under the same seed.
 """
 
 import os
@@ -78,9 +78,9 @@ class Run:
 
 def build(config):
     """The S models of a config, each from its own generator; torch's global generator is left as it was."""
+    sizes = (config.task.input_size, config.hidden_size, config.task.output_size)
     with torch.random.fork_rng(devices=[]):
-        task = config.task
-        model = SequenceModel(config.cell, task.input_size, config.hidden_size, task.output_size, len(config.seeds))
+        model = SequenceModel(config.cell, *sizes, seeds=len(config.seeds))
     generators = initialise.per_seed(config.seeds)
     INITS[config.init](model.recurrent, generators)
     model.initialise_readout(generators)
@@ -109,12 +109,9 @@ def training_batch(config, step):
     draws = [config.task.batch(generator(seed, step), config.batch_size, config.length) for seed in config.seeds]
     longest = max(draw.x.shape[1] for draw in draws)
 
-    def stack(parts):
-        return torch.stack([F.pad(p, (0, 0) * (p.ndim - 2) + (0, longest - p.shape[1])) for p in parts])
-
-    batch = Batch(*map(stack, zip(*draws, strict=True)))
-    if not torch.isfinite(batch.x).all():
-        bad = [s for s, x in zip(config.seeds, batch.x, strict=True) if not torch.isfinite(x).all()]
+    fill = lambda part: F.pad(part, (0, 0) * (part.ndim - 2) + (0, longest - part.shape[1]))
+    batch = Batch(*(torch.stack([fill(part) for part in parts]) for parts in zip(*draws, strict=True)))
+    if bad := [s for s, x in zip(config.seeds, batch.x, strict=True) if not torch.isfinite(x).all()]:
         raise ValueError(f"the inputs of step {step} hold NaN or infinity (seeds {bad}); clean or fill the data first")
     return batch
 
@@ -151,8 +148,7 @@ def train(config, checkpoint=None, progress=None):
             rows += _rows(config, model, step, losses, held_out)
             bar.set_postfix(median_loss=f"{losses.nanmedian().item():.4f}", diverged=len(diverged))
             if checkpoint:
-                seconds = before + time.process_time() - clock
-                _save(checkpoint, config, model, optimiser, rows, diverged, step, seconds)
+                _save(checkpoint, config, model, optimiser, rows, diverged, step, before + time.process_time() - clock)
         if step < config.steps:
             optimiser.zero_grad()
             losses.sum().backward()  # the models share no parameter: each gets the gradient of its own loss
@@ -180,18 +176,15 @@ def _save(file, config, model, optimiser, rows, diverged, step, seconds):
     """Write beside the file, then rename: a killed run leaves the old checkpoint, never half of a new one."""
     state = {"config": _identity(config), "model": model.state_dict(), "optimiser": optimiser.state_dict()}
     state |= {"rows": rows, "diverged": diverged, "step": step, "seconds": seconds}
-    part = f"{file}.part"
-    torch.save(state, part)
-    os.replace(part, file)
+    torch.save(state, f"{file}.part")
+    os.replace(f"{file}.part", file)
 
 
 def _resume(file, config, model, optimiser):
     state = torch.load(file)
     if state["config"] != _identity(config):
-        raise ValueError(
-            f"{file} belongs to another run.\n  it holds:  {state['config']}\n  asked for: {_identity(config)}\n"
-            "Delete the file or name another one."
-        )
+        runs = f"it holds {state['config']}; asked for: {_identity(config)}"
+        raise ValueError(f"{file} belongs to another run: {runs}. Delete the file or name another one.")
     if state["step"] > config.steps:
         raise ValueError(f"{file} is at step {state['step']}, beyond the {config.steps} steps asked for")
     model.load_state_dict(state["model"])

@@ -17,6 +17,7 @@ LSTM was therefore chosen on the tuning seeds alone, before any run with the ten
 """
 
 import json
+from itertools import product
 
 import numpy as np
 import torch
@@ -36,17 +37,12 @@ TUNING_SEEDS, SEEDS = (100, 101), tuple(range(10))
 CELLS = ("lstm", "gru", "rnn")
 
 
-def width(cell, regime):
-    """The hidden size of a cell under a regime, "hidden size" or "parameters", matched to the LSTM."""
-    if regime == "hidden size":
-        return WIDTH
-    return cost.match(cell, cost.parameters("lstm", 13, WIDTH), input_size=13)
-
-
 def config(cell, regime, rate, seeds, shuffled=False):
-    hidden = width(cell, regime)
+    """The training of a cell that is matched to the LSTM by "hidden size" or by "parameters"."""
+    matched = cost.match(cell, cost.parameters("lstm", 13, WIDTH), input_size=13)
+    hidden_size = WIDTH if regime == "hidden size" else matched
     task = SpokenDigits(shuffled=shuffled)
-    return Config(task, cell, hidden, LENGTH, seeds, STEPS, learning_rate=rate, evaluate_every=50)
+    return Config(task, cell, hidden_size, LENGTH, seeds, STEPS, learning_rate=rate, evaluate_every=50)
 
 
 def answer(primary, secondary):
@@ -71,22 +67,15 @@ def rows(phase, regime, run):
         history = run.history[run.history.seed == seed]
         confusion = np.zeros((10, 10), dtype=int)
         np.add.at(confusion, (truth, prediction[k].numpy()), 1)
-        yield {
-            "phase": phase,
-            "cell": c.cell,
-            "regime": regime,
-            "hidden_size": c.hidden_size,
-            "parameters": cost.parameters(c.cell, 13, c.hidden_size),
-            "learning_rate": c.learning_rate,
-            "seed": seed,
-            "steps": c.steps,
-            "valid_accuracy": history.score.iloc[-1],
-            "test_accuracy": (confusion.trace() / len(truth)).item() if phase != "tuning" else None,
-            "curve": json.dumps(history[["step", "train_loss", "loss", "score"]].round(6).values.tolist()),
-            "confusion": json.dumps(confusion.tolist()) if phase != "tuning" else None,
-            "diverged_at": run.diverged.get(seed),
-            "cpu_seconds": round(run.seconds / len(c.seeds), 2),
-        } | {key: machine[key] for key in ("cpu", "torch", "threads")}
+        row = {"phase": phase, "cell": c.cell, "regime": regime, "hidden_size": c.hidden_size}
+        row |= {"parameters": cost.parameters(c.cell, 13, c.hidden_size), "learning_rate": c.learning_rate}
+        row |= {"seed": seed, "steps": c.steps, "valid_accuracy": history.score.iloc[-1]}
+        judged = phase != "tuning"  # the test part is not looked at while tuning
+        row |= {"test_accuracy": (confusion.trace() / len(truth)).item() if judged else None}
+        row |= {"curve": json.dumps(history[["step", "train_loss", "loss", "score"]].round(6).values.tolist())}
+        row |= {"confusion": json.dumps(confusion.tolist()) if judged else None}
+        row |= {"diverged_at": run.diverged.get(seed), "cpu_seconds": round(run.seconds / len(c.seeds), 2)}
+        yield row | {key: machine[key] for key in ("cpu", "torch", "threads")}
 
 
 def best_rate(store, cell, regime):
@@ -99,17 +88,14 @@ def run():
     """Train what ``results/speech.csv`` does not hold yet: about half an hour on one core from the beginning."""
     reproducible()
     store = Store(folder() / "speech.csv", keys=["phase", "cell", "regime", "learning_rate", "seed"])
-    jobs = [
-        ("tuning", cell, regime, rate) for regime in ("hidden size", "parameters") for cell in CELLS for rate in RATES
-    ]
-    jobs += [("final", cell, regime, None) for regime in ("hidden size", "parameters") for cell in CELLS]
-    jobs += [("order control", cell, "hidden size", None) for cell in CELLS]
-    for phase, cell, regime, rate in tqdm(jobs, desc="speech", smoothing=0):
+    regimes = ("hidden size", "parameters")
+    jobs = [*product(["tuning"], regimes, CELLS, RATES), *product(["final"], regimes, CELLS, [None])]
+    jobs += product(["order control"], ["hidden size"], CELLS, [None])
+    for phase, regime, cell, rate in tqdm(jobs, desc="speech", smoothing=0):
         seeds = TUNING_SEEDS if phase == "tuning" else SEEDS
         rate = rate or best_rate(store, cell, regime)
         done = {"phase": phase, "cell": cell, "regime": regime, "learning_rate": rate}
         left = tuple(seed for seed in seeds if done | {"seed": seed} not in store)
         if left:
-            finished = train(config(cell, regime, rate, left, shuffled=phase == "order control"))
-            for row in rows(phase, regime, finished):
+            for row in rows(phase, regime, train(config(cell, regime, rate, left, phase == "order control"))):
                 store.append(row)

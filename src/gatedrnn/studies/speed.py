@@ -78,14 +78,8 @@ def measure(mode, hidden_size, rounds=ROUNDS):
     rows = []
     for name, (a, b) in pairs.items():
         r = ratio(times, a, b)
-        row = {
-            "comparison": name,
-            "mode": mode,
-            "hidden_size": hidden_size,
-            "ratio": r.ratio,
-            "low": r.low,
-            "high": r.high,
-        }
+        row = {"comparison": name, "mode": mode, "hidden_size": hidden_size}
+        row |= {"ratio": r.ratio, "low": r.low, "high": r.high}
         for side, candidate, quartiles in (("a", a, r.quartiles_a), ("b", b, r.quartiles_b)):
             fused = "aten::mkldnn_rnn_layer" in kernels(candidates[candidate])
             row |= {side: candidate, f"{side}_fused": fused}
