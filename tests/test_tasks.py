@@ -436,7 +436,9 @@ def test_a_batch_size_that_is_none_is_refused(task, length, size):
 
 
 @each_task
-@pytest.mark.parametrize("wrong", [None, 0, torch.manual_seed, np.random.default_rng(0)], ids=repr)
+@pytest.mark.parametrize(
+    "wrong", [None, 0, torch.manual_seed, np.random.default_rng(0)], ids=lambda wrong: type(wrong).__name__
+)
 def test_anything_but_a_torch_generator_is_refused(task, length, wrong):
     with pytest.raises(ValueError, match=r"generator must be a torch\.Generator, as from tasks\.generator"):
         task.batch(wrong, 4, length)
