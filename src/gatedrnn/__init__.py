@@ -1,8 +1,7 @@
 """LSTM and GRU, measured: the package behind the book.
 
 ``from gatedrnn import LSTM, GRU, RNN, Recurrent, reproducible``; everything else lives in the modules. Names are loaded
-when they are first used, so the modules that need no torch (``stats``, ``cost``, ``results``, ``plot``) stay quick.
-"""
+when they are first used, so the modules that need no torch (``stats``, ``cost``, ``results``, ``plot``) stay quick."""
 
 import importlib
 

@@ -18,15 +18,12 @@ RESAMPLES = 10_000
 
 
 def compare_times(candidates, rounds=30, warmup=3, seed=0):
-    """CPU seconds a call of each candidate, {name: callable without arguments}, measured once in every round.
-
-    A round takes the candidates in a new random order (``seed``), so what disturbs the machine for a while disturbs all
-    of them. A call shorter than a millisecond is repeated within its measurement until that lasts a millisecond. Before
-    the first round come ``warmup`` unrecorded calls of each. ``timeit`` keeps garbage collection out of a measurement.
-
-    Returns a DataFrame with the columns round, name, seconds (of one call), in the order measured.
-    Raises ValueError without candidates or with fewer than 2 rounds, RuntimeError if torch has more than one thread.
-    """
+    """CPU seconds a call of each candidate, {name: callable without arguments}, measured once in every round: a
+    DataFrame with the columns round, name, seconds, in the order measured. A round takes the candidates in a new random
+    order (``seed``), so what disturbs the machine for a while disturbs all. A call shorter than a millisecond is
+    repeated within its measurement until that lasts a millisecond. First come ``warmup`` unrecorded calls of each.
+    ``timeit`` keeps garbage collection out. Raises ValueError without candidates or with fewer than 2 rounds,
+    RuntimeError if torch has more than one thread."""
     if not candidates or rounds < 2:
         raise ValueError(f"need candidates and at least 2 rounds; given: {len(candidates)} and {rounds}")
     if (threads := torch.get_num_threads()) != 1:
@@ -37,9 +34,9 @@ def compare_times(candidates, rounds=30, warmup=3, seed=0):
         timer.timeit(warmup)
         while timer.timeit(repeats[name]) < SHORTEST:
             repeats[name] *= 2
-    names, order, rows = list(timers), np.random.default_rng(seed), []
+    order, rows = np.random.default_rng(seed), []
     for number in range(rounds):
-        for name in (names[k] for k in order.permutation(len(names))):
+        for name in (list(timers)[k] for k in order.permutation(len(timers))):
             rows.append((number, name, timers[name].timeit(repeats[name]) / repeats[name]))
     return pd.DataFrame(rows, columns=["round", "name", "seconds"])
 
@@ -60,10 +57,8 @@ class Ratio:
 
 def ratio(times, a, b, seed=0):
     """How many times as long ``a`` takes as ``b``, a ``Ratio``: of their medians in the ``times`` of ``compare_times``.
-
     The interval is a percentile bootstrap of the log-ratio over rounds (10,000 resamples, ``seed``), both candidates of
-    a round drawn together. Raises ValueError for a name without times, and for a time of zero.
-    """
+    a round drawn together. Raises ValueError for a name without times, and for a time of zero."""
     wide = times.pivot(index="round", columns="name", values="seconds")
     if unknown := {a, b} - set(wide):
         raise ValueError(f"no times for {sorted(unknown)}; there are {list(wide)}")
@@ -77,28 +72,20 @@ def ratio(times, a, b, seed=0):
     return Ratio(of_a[1] / of_b[1], low, high, of_a, of_b)
 
 
-class _Operators(TorchDispatchMode):
-    """Collects the names of the operators that run within it, below autograd."""
-
-    def __init__(self):
-        super().__init__()
-        self.names = set()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        self.names.add(func._schema.name)
-        return func(*args, **(kwargs or {}))
-
-
 def kernels(call):
-    """The names of torch's operators that ``call()`` ran, forward and backward: a set such as ``{"aten::mm"}``.
+    """The names of torch's operators that ``call()`` ran, a set such as ``{"aten::mm"}``; a backward pass is seen if it
+    runs inside ``call``. On a CPU, ``nn.LSTM`` in float32 goes through oneDNN's fused ``aten::mkldnn_rnn_layer``, but
+    not within ``reproduce.onednn(False)``; ``nn.GRU`` never. Watched, torch may take ``add`` in place of ``add_``."""
+    names = set()
 
-    On a CPU, ``nn.LSTM`` in float32 goes through oneDNN's fused ``aten::mkldnn_rnn_layer``; ``nn.GRU`` does not.
-    Within ``gatedrnn.reproduce.onednn(False)`` neither does. A backward pass is seen if it runs inside ``call``.
-    While it is watched, torch may take ``add`` in place of ``add_``.
-    """
-    with _Operators() as seen:
+    class Watch(TorchDispatchMode):  # sees what runs below autograd
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            names.add(func._schema.name)
+            return func(*args, **(kwargs or {}))
+
+    with Watch():
         call()
-    return {name for name in seen.names if name.startswith("aten::")}
+    return {name for name in names if name.startswith("aten::")}
 
 
 def environment():
@@ -106,15 +93,8 @@ def environment():
     info = Path("/proc/cpuinfo")  # Linux keeps the processor's name where ``platform`` does not look
     cpu = re.search(r"model name\s*: (.+)", info.read_text()) if info.exists() else None
     blas = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
-    return {
-        "cpu": cpu[1].strip() if cpu else platform.processor() or platform.machine(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "platform": platform.platform(),
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "numpy": np.__version__,
-        "threads": torch.get_num_threads(),
-        "onednn_available": torch.backends.mkldnn.is_available(),
-        "onednn_enabled": torch.backends.mkldnn.enabled,
-        "blas": blas[1] if blas else "unknown",
-    }
+    found = {"cpu": cpu[1].strip() if cpu else platform.processor() or platform.machine()}
+    found |= {"instructions": torch.backends.cpu.get_cpu_capability(), "platform": platform.platform()}
+    found |= {"python": platform.python_version(), "torch": str(torch.__version__), "numpy": np.__version__}
+    found |= {"threads": torch.get_num_threads(), "onednn_available": torch.backends.mkldnn.is_available()}
+    return found | {"onednn_enabled": torch.backends.mkldnn.enabled, "blas": blas[1] if blas else "unknown"}

@@ -1,16 +1,10 @@
 """The cells of the book: one pure step function each, and the registry ``CELLS``.
-
-A step is ``step(x, state, p) -> (state, gates)``:
-
-- ``x (..., B, G*H)`` is the input of one time step, already projected: ``W x_t + b`` for all G blocks;
-- ``state`` is a tuple of tensors ``(..., B, H)``: ``(h,)`` or ``(h, c)``;
-- ``p["U"] (..., G*H, H)`` is the recurrent matrix; further entries are vectors ``(..., H)``;
-- ``gates`` names what the step computed on the way, each ``(..., B, H)``.
-
-A leading axis S (seeds) broadcasts through all of them. The blocks of ``W``, ``U`` and ``b`` stand in the order of
+A step is ``step(x, state, p) -> (state, gates)``: ``x (..., B, G*H)`` is the input of one time step, already projected,
+``W x_t + b`` for all G blocks; ``state`` is ``(h,)`` or ``(h, c)``, tensors ``(..., B, H)``; ``p`` holds the recurrent
+matrix ``U (..., G*H, H)`` and the cell's vectors ``(..., H)``; ``gates`` names what the step computed on the way, each
+``(..., B, H)``. A leading axis S (seeds) broadcasts. The blocks of ``W``, ``U`` and ``b`` stand in the order of
 ``Cell.gates``. Conventions are torch's: ``z`` *keeps* the old state, and the GRU resets *after* the matrix product.
-Nothing here imports torch: a step uses the tensors' own methods.
-"""
+Nothing here imports torch: a step uses the tensors' own methods."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -45,11 +39,9 @@ def gru(x, state, p):
 def gru_before(x, state, p):
     (h,) = state
     H = h.shape[-1]
-    rz = (x[..., : 2 * H] + h @ p["U"][..., : 2 * H, :].mT).sigmoid()
-    r, z = rz.chunk(2, -1)
-    n = (
-        x[..., 2 * H :] + (r * h) @ p["U"][..., 2 * H :, :].mT
-    ).tanh()  # n_t = tanh(W_n x_t + U_n (r_t * h_{t-1}) + b_n)
+    r, z = (x[..., : 2 * H] + h @ p["U"][..., : 2 * H, :].mT).sigmoid().chunk(2, -1)
+    hn = (r * h) @ p["U"][..., 2 * H :, :].mT
+    n = (x[..., 2 * H :] + hn).tanh()  # n_t = tanh(W_n x_t + U_n (r_t * h_{t-1}) + b_n)
     h = n.lerp(h, z)  # h_t = (1 - z_t) * n_t + z_t * h_{t-1}
     return (h,), {"r": r, "z": z, "n": n}
 
@@ -103,12 +95,9 @@ def mgu(x, state, p):
 
 @dataclass(frozen=True)
 class Cell:
-    """What the rest of the book needs to know of a cell.
-
-    ``gates``: the blocks of ``W``, ``U`` and ``b``, in their order. ``states``: the names of the state tensors.
-    ``vectors``: further parameters of shape (H,). ``keeps``: the block whose large pre-activation keeps the old state,
-    with its sign, or None. ``paper``: the key of the citation. ``equations``: one LaTeX line each.
-    """
+    """What the book needs of a cell. ``gates``: the blocks of ``W``, ``U`` and ``b``, in their order. ``states``: the
+    names of the state tensors. ``paper``: the citation's key. ``equations``: one LaTeX line each. ``vectors``: further
+    parameters (H,). ``keeps``: the block that keeps the old state when large (sign 1) or small (-1), or None."""
 
     name: str
     step: Callable
@@ -120,44 +109,35 @@ class Cell:
     keeps: tuple[str, int] | None = None
 
 
-def _block(s, activation=r"\sigma", peephole=""):
-    """The LaTeX line of one ordinary block."""
+def _block(s, activation=r"\sigma", peep=None):
+    """The LaTeX line of one block, with a peephole to the cell state of time ``peep``."""
+    peephole = rf" + p_{s} \odot c_{{{peep}}}" if peep else ""
     return rf"{s}_t = {activation}(W_{s} x_t + U_{s} h_{{t-1}}{peephole} + b_{s})"
-
-
-def _peep(s, time):
-    return _block(s, peephole=rf" + p_{s} \odot c_{{{time}}}")
 
 
 _I, _F, _O, _R, _Z = (_block(s) for s in "iforz")
 _G, _N = _block("g", r"\tanh"), _block("n", r"\tanh")
-_RNN = r"h_t = \tanh(W x_t + U h_{t-1} + b)"
 _C = r"c_t = f_t \odot c_{t-1} + i_t \odot g_t"
-_C_COUPLED = r"c_t = f_t \odot c_{t-1} + (1 - f_t) \odot g_t"
-_C_KEPT = r"c_t = c_{t-1} + i_t \odot g_t"
 _H = r"h_t = o_t \odot \tanh(c_t)"
 _MIX = r"h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1}"
 _MIX_F = r"h_t = (1 - f_t) \odot h_{t-1} + f_t \odot n_t"
 _AFTER = r"n_t = \tanh(W_n x_t + b_n + r_t \odot (U_n h_{t-1} + b_{hn}))"
 _BEFORE = r"n_t = \tanh(W_n x_t + U_n (r_t \odot h_{t-1}) + b_n)"
-_BEFORE_F = _BEFORE.replace("r_t", "f_t")
-_PEEPHOLES = (_peep("i", "t-1"), _peep("f", "t-1"), _G, _C, _peep("o", "t"), _H)
+_PEEPHOLES = (_block("i", peep="t-1"), _block("f", peep="t-1"), _G, _C, _block("o", peep="t"), _H)
 
 H, HC = ("h",), ("h", "c")
-CELLS = {
-    cell.name: cell
-    for cell in (
-        Cell("rnn", rnn, tuple("n"), H, "elman1990", (_RNN,)),
-        Cell("lstm", lstm, tuple("ifgo"), HC, "gers2000", (_I, _F, _G, _O, _C, _H), keeps=("f", 1)),
-        Cell("gru", gru, tuple("rzn"), H, "cho2014", (_R, _Z, _AFTER, _MIX), ("b_hn",), ("z", 1)),
-        Cell("gru_before", gru_before, tuple("rzn"), H, "cho2014", (_R, _Z, _BEFORE, _MIX), keeps=("z", 1)),
-        Cell("gru_noreset", gru_noreset, tuple("zn"), H, "ravanelli2018", (_Z, _N, _MIX), keeps=("z", 1)),
-        Cell("cifg", cifg, tuple("fgo"), HC, "greff2017", (_F, _G, _O, _C_COUPLED, _H), keeps=("f", 1)),
-        Cell("peephole", peephole, tuple("ifgo"), HC, "gers2002", _PEEPHOLES, ("p_i", "p_f", "p_o"), ("f", 1)),
-        Cell("no_forget", no_forget, tuple("igo"), HC, "hochreiter1997", (_I, _G, _O, _C_KEPT, _H)),
-        Cell("mgu", mgu, tuple("fn"), H, "zhou2016", (_F, _BEFORE_F, _MIX_F), keeps=("f", -1)),
-    )
-}
+_CELLS = (
+    Cell("rnn", rnn, tuple("n"), H, "elman1990", (r"h_t = \tanh(W x_t + U h_{t-1} + b)",)),
+    Cell("lstm", lstm, tuple("ifgo"), HC, "gers2000", (_I, _F, _G, _O, _C, _H), keeps=("f", 1)),
+    Cell("gru", gru, tuple("rzn"), H, "cho2014", (_R, _Z, _AFTER, _MIX), ("b_hn",), ("z", 1)),
+    Cell("gru_before", gru_before, tuple("rzn"), H, "cho2014", (_R, _Z, _BEFORE, _MIX), keeps=("z", 1)),
+    Cell("gru_noreset", gru_noreset, tuple("zn"), H, "ravanelli2018", (_Z, _N, _MIX), keeps=("z", 1)),
+    Cell("cifg", cifg, tuple("fgo"), HC, "greff2017", (_F, _G, _O, _C.replace("i_t", "(1 - f_t)"), _H), keeps=("f", 1)),
+    Cell("peephole", peephole, tuple("ifgo"), HC, "gers2002", _PEEPHOLES, ("p_i", "p_f", "p_o"), ("f", 1)),
+    Cell("no_forget", no_forget, tuple("igo"), HC, "hochreiter1997", (_I, _G, _O, _C.replace(r"f_t \odot ", ""), _H)),
+    Cell("mgu", mgu, tuple("fn"), H, "zhou2016", (_F, _BEFORE.replace("r_t", "f_t"), _MIX_F), keeps=("f", -1)),
+)
+CELLS = {cell.name: cell for cell in _CELLS}
 
 
 def get_cell(name):

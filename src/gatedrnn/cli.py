@@ -8,6 +8,7 @@ from gatedrnn.studies import STUDIES
 
 
 def main(argv=None):
+    module = lambda name: importlib.import_module(f"gatedrnn.studies.{name}")
     parser = argparse.ArgumentParser(prog="gatedrnn", description="Run the studies behind the book's stored results.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("studies", help="list the studies", description="List the studies and what each one measures.")
@@ -17,13 +18,9 @@ def main(argv=None):
     args = parser.parse_args(argv)
     if args.command == "studies":
         for name in STUDIES:
-            print(f"{name:10} {_module(name).__doc__.splitlines()[0]}")
+            print(f"{name:10} {module(name).__doc__.splitlines()[0]}")
         return
     try:
-        _module(args.study).run()
+        module(args.study).run()
     except KeyboardInterrupt:
         sys.exit(f"\nStopped. Every finished run is stored; go on with: gatedrnn run {args.study}")
-
-
-def _module(name):
-    return importlib.import_module(f"gatedrnn.studies.{name}")

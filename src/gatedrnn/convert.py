@@ -13,10 +13,9 @@ ONNX       i o f c,  z r h        ``(1, G*H, I)``, ``(1, G*H, H)``  both in one 
 
 In all of them z keeps the old state. Of two biases only the sum acts, so ``from_`` adds them and ``to_`` writes ours on
 the input side and zeros on the hidden side; only the candidate of the GRU that resets after the product needs both.
-Weights are copied and keep their dtype, so ``from_`` undoes ``to_`` exactly; activations are tanh and the logistic
-sigmoid. What does not fit, a kind, a shape, a cell the library lacks, a layer of several models, is a ValueError that
-names it. Sources: the documentation of torch, Keras 3 and ONNX (opset 22), all run in the tests.
-"""
+Weights are copied and keep their dtype, so ``from_`` undoes ``to_``; activations are tanh and the logistic sigmoid. A
+kind, shape or cell that does not fit, or a layer of several models, is a ValueError that names it. Sources: the
+documentation of torch, Keras 3 and ONNX (opset 22), all run in the tests."""
 
 import numpy as np
 import torch
@@ -32,6 +31,8 @@ ORDERS = {
     "ONNX": {"rnn": "n", "lstm": "iofg", "peephole": "iofg", "gru": "zrn", "gru_before": "zrn"},
 }
 PEEPHOLES = ("p_i", "p_o", "p_f")  # the blocks of P in ONNX
+# The blocks of ``rows (G*H, ...)`` from one order of gates to another.
+_permute = lambda rows, given, wanted: torch.cat([rows.chunk(len(given))[given.index(gate)] for gate in wanted])
 MODULES = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
@@ -105,11 +106,6 @@ def _build(cell, parameters):
     return layer
 
 
-def _permute(rows, given, wanted):
-    """The blocks of ``rows (G*H, ...)`` from one order of gates to another."""
-    return torch.cat([rows.chunk(len(given))[given.index(gate)] for gate in wanted])
-
-
 def _import(library, cell, W, U, biases, vectors=()):
     """Our layer from W (G*H, I), U (G*H, H) and up to two biases (G*H,), the hidden side's last, in their order."""
     arrays = (W, U, *biases, *W.new_zeros(2 - len(biases), len(W)))
@@ -128,8 +124,7 @@ def _export(library, layer):
         raise ValueError(f"{cell!r} has no counterpart in {library}; the cells that have one: {', '.join(known)}")
     if len(layer.b) > 1:
         raise ValueError(f"the layer holds {len(layer.b)} models; choose one of them, as in convert.single(layer, 0)")
-    W, U, b = (p.detach()[0] for p in (layer.W, layer.U, layer.b))
-    b_hidden = torch.zeros_like(b)
+    W, U, b, b_hidden = (p.detach()[0] for p in (layer.W, layer.U, layer.b, torch.zeros_like(layer.b)))
     if cell == "gru":
         b_hidden[-layer.hidden_size :] = layer.b_hn.detach()[0]
     return [_permute(array, layer.cell.gates, known[cell]) for array in (W, U, b, b_hidden)]

@@ -1,8 +1,7 @@
 """What a recurrent layer costs, in closed form, and the hidden size that makes two cells cost the same.
 
 I is the input size, H the hidden size, G the number of gate blocks. All functions raise ValueError for an unknown cell
-and for a size that is not a whole number of at least 1. Nothing here imports torch.
-"""
+and for a size that is not a whole number of at least 1. Nothing here imports torch."""
 
 from bisect import bisect_left
 from numbers import Integral
@@ -12,18 +11,14 @@ from gatedrnn.cells import get_cell
 
 def parameters(cell, input_size, hidden_size):
     """Parameters of one recurrent layer, ``G (I H + H^2 + H)`` and H for each vector of the cell (the GRU's ``b_hn``).
-
-    One bias a block, as in ``gatedrnn.Recurrent``; torch keeps two, of which only the sum acts, except in the GRU.
-    """
+    One bias a block, as in ``gatedrnn.Recurrent``; torch keeps two, of which only the sum acts, except in the GRU."""
     cell, I, H = get_cell(cell), _whole("input_size", input_size), _whole("hidden_size", hidden_size)
     return len(cell.gates) * (I * H + H * H + H) + len(cell.vectors) * H
 
 
 def macs(cell, input_size, hidden_size):
-    """Multiply-adds in the matrix products of one step of one sequence: ``G H (I + H)``.
-
-    The elementwise work, about 10 H operations, is left out. A FLOP counter reports twice this number.
-    """
+    """Multiply-adds in the matrix products of one step of one sequence: ``G H (I + H)``. The elementwise work, about
+    10 H operations, is left out. A FLOP counter reports twice this number."""
     I, H = _whole("input_size", input_size), _whole("hidden_size", hidden_size)
     return len(get_cell(cell).gates) * H * (I + H)
 
@@ -38,7 +33,6 @@ COUNTS = {"parameters": parameters, "macs": macs, "state": lambda cell, I, H: st
 
 def match(cell, budget, input_size, by="parameters"):
     """The hidden size at which ``cell`` costs nearest to ``budget``, a count of the kind ``by`` (a name in ``COUNTS``).
-
     Of two sizes equally near, the smaller. Raises ValueError also for an unknown ``by`` and a budget below one unit.
 
     >>> match("gru", parameters("lstm", 64, 128), input_size=64)

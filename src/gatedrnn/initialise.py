@@ -1,8 +1,6 @@
 """Initialisations. Each changes a ``Recurrent`` in place and can be crossed with any cell.
-
-``generators`` is one ``torch.Generator`` for each of the S models, so that model k starts the same whether it is
-trained alone or with others; without them torch's global generator is used.
-"""
+``generators``: one ``torch.Generator`` for each of the S models, so that model k starts the same alone or with others.
+Without them torch's global generator is used."""
 
 import math
 
@@ -17,10 +15,9 @@ def per_seed(seeds):
 
 def _models(layer, generators):
     """Pairs (generator, {parameter name: the slice of one model}), without gradient tracking."""
-    S = len(layer.b)
-    generators = generators or [None] * S
-    if len(generators) != S:
-        raise ValueError(f"{len(generators)} generators for {S} models; give one for each")
+    generators = generators or [None] * len(layer.b)
+    if len(generators) != len(layer.b):
+        raise ValueError(f"{len(generators)} generators for {len(layer.b)} models; give one for each")
     return [(g, {name: p.data[s] for name, p in layer.named_parameters()}) for s, g in enumerate(generators)]
 
 
@@ -47,10 +44,8 @@ def _block(layer, gate):
 
 
 def retention_bias(layer, value=1.0):
-    """Set the bias of the gate that keeps the old state: an LSTM's "forget bias" (Jozefowicz et al. 2015).
-
-    A cell without such a gate is left as it is; one whose gate acts the other way round gets ``-value``.
-    """
+    """Set the bias of the gate that keeps the old state: an LSTM's "forget bias" (Jozefowicz et al. 2015). A cell
+    without such a gate is left as it is; one whose gate acts the other way round gets ``-value``."""
     if layer.cell.keeps:
         gate, sign = layer.cell.keeps
         _block(layer, gate).fill_(sign * value)
@@ -58,9 +53,7 @@ def retention_bias(layer, value=1.0):
 
 def chrono(layer, longest, generators=None):
     """Chrono initialisation: time constants spread up to ``longest`` (at least 3) steps (Tallec and Ollivier 2018).
-
-    The bias of the keeping gate becomes ``log u``, u from U(1, longest - 1); an input gate beside it gets the opposite.
-    """
+    The bias of the keeping gate becomes ``log u``, u from U(1, longest - 1), that of an input gate its opposite."""
     if longest < 3:
         raise ValueError(f"chrono initialisation needs a longest lag of at least 3 steps, not {longest}")
     for s, (generator, model) in enumerate(_models(layer, generators) if layer.cell.keeps else []):

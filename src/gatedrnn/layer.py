@@ -11,26 +11,20 @@ from gatedrnn.cells import get_cell
 
 class Recurrent(nn.Module):
     """One recurrent layer, called like ``nn.LSTM(..., batch_first=True)``, for one model or for S models at once.
-
     ``output, state = layer(x)`` or ``layer(x, state)``; ``output, state, gates = layer(x, trace=True)``.
 
-    ==========  ==================================================================================
-    x           ``(B, T, I)``; with ``seeds=S`` also ``(S, B, T, I)``, each model its own data
-    output      ``(B, T, H)``; with seeds ``(S, B, T, H)``: the hidden state of every step
-    state       ``h``, or ``(h, c)`` for cells with a cell state, each ``(S, B, H)``, S = 1 without
-                seeds: the shapes of torch's ``(num_layers, B, H)`` for one layer
-    gates       a dict, one tensor shaped like the output for each gate (and for ``c``)
-    ==========  ==================================================================================
+    ======  ======================================================================================
+    x       ``(B, T, I)``; with ``seeds=S`` also ``(S, B, T, I)``, each model its own data
+    output  ``(B, T, H)``; with seeds ``(S, B, T, H)``: the hidden state of every step
+    state   ``h`` or ``(h, c)``, each ``(S, B, H)``, S = 1 without seeds: as torch's for one layer
+    gates   a dict, one tensor shaped like the output for each gate (and for ``c``)
+    ======  ======================================================================================
 
     ``cell`` is a name of ``gatedrnn.cells.CELLS``; ``seeds`` is S, or None for one model without that axis. Parameters
     (S = 1 without seeds): ``W (S, G*H, I)``, ``U (S, G*H, H)``, ``b (S, G*H)``, and the cell's own vectors ``(S, H)``.
-    There is one bias a block, not torch's two: in ``W x + b_1 + U h + b_2`` only the sum ``b_1 + b_2`` acts. The
-    exception is the candidate of the GRU, where the reset gate multiplies the recurrent term alone: ``b_hn`` stands
-    inside that product and cannot be merged.
-
-    Raises:
-        ValueError: unknown cell, a size below 1, or an input or state whose shape or dtype does not fit.
-    """
+    There is one bias a block, not torch's two, of which only the sum acts; but the reset gate of the GRU multiplies the
+    recurrent term of the candidate alone, so ``b_hn``, inside that product, cannot be merged. An unknown cell, a size
+    below 1, or an input or state whose shape or dtype does not fit is a ValueError."""
 
     def __init__(self, cell, input_size, hidden_size, seeds=None, dtype=None):
         super().__init__()
@@ -40,9 +34,8 @@ class Recurrent(nn.Module):
             if not isinstance(size, int) or size < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, not {size!r}")
         self.input_size, self.hidden_size, self.seeds = input_size, hidden_size, seeds
-        H, rows = hidden_size, len(self.cell.gates) * hidden_size
-        shapes = {"W": (S, rows, input_size), "U": (S, rows, H), "b": (S, rows)}
-        shapes |= {name: (S, H) for name in self.cell.vectors}
+        I, H, rows = input_size, hidden_size, len(self.cell.gates) * hidden_size
+        shapes = {"W": (S, rows, I), "U": (S, rows, H), "b": (S, rows), **dict.fromkeys(self.cell.vectors, (S, H))}
         for name, shape in shapes.items():
             self.register_parameter(name, nn.Parameter(torch.empty(shape, dtype=dtype)))
         initialise.uniform(self)
@@ -58,9 +51,7 @@ class Recurrent(nn.Module):
             output, state = self._library(x, state)
         else:
             output, state, gates = self._loop(x, state)
-        if self.seeds is None:
-            output = output.squeeze(0)
-        state = state if len(state) > 1 else state[0]
+        output, state = output if self.seeds else output.squeeze(0), state if len(state) > 1 else state[0]
         if not trace:
             return output, state
         stacked = {name: torch.stack([step[name] for step in gates], dim=-2) for name in gates[0]}
@@ -68,11 +59,9 @@ class Recurrent(nn.Module):
 
     def _loop(self, x, state):
         """The readable path: project the whole input once, then step through time."""
-        T = x.shape[-2]
-        p = dict(self.named_parameters())
+        T, p, outputs, gates = x.shape[-2], dict(self.named_parameters()), [], []
         x = x.transpose(1, 2).flatten(1, 2)  # (S or 1, T*B, I): one matrix product for all steps
         x = x @ p["W"].mT + p["b"][:, None]  # (S, T*B, G*H)
-        outputs, gates = [], []
         for x_t in x.unflatten(1, (T, -1)).unbind(1):  # T times (S, B, G*H)
             state, step = self.cell.step(x_t, state, p)
             outputs.append(state[0])
@@ -96,21 +85,15 @@ class Recurrent(nn.Module):
         return torch.stack(outputs), (torch.cat(h), torch.cat(c))
 
     def _check_input(self, x):
-        wanted = "(B, T, I)" if self.seeds is None else "(B, T, I) or (S, B, T, I)"
-        if x.ndim not in ((3,) if self.seeds is None else (3, 4)):
-            raise ValueError(
-                f"input must be {wanted}, not of shape {tuple(x.shape)}; use x[None] for a single sequence"
-            )
-        if x.ndim == 4 and x.shape[0] != self.seeds:
-            raise ValueError(
-                f"input has {x.shape[0]} on its seed axis, the layer has seeds={self.seeds}: {tuple(x.shape)}"
-            )
-        if x.shape[-1] != self.input_size:
-            raise ValueError(
-                f"input has {x.shape[-1]} features, the layer has input_size={self.input_size}: {tuple(x.shape)}"
-            )
-        if 0 in x.shape[-3:-1]:
-            raise ValueError(f"input {tuple(x.shape)} is empty: the batch and the length must be at least 1")
+        shape, wanted = tuple(x.shape), "(B, T, I) or (S, B, T, I)" if self.seeds else "(B, T, I)"
+        if x.ndim not in ((3, 4) if self.seeds else (3,)):
+            raise ValueError(f"input must be {wanted}, not of shape {shape}; use x[None] for a single sequence")
+        if x.ndim == 4 and shape[0] != self.seeds:
+            raise ValueError(f"input has {shape[0]} on its seed axis, the layer has seeds={self.seeds}: {shape}")
+        if shape[-1] != self.input_size:
+            raise ValueError(f"input has {shape[-1]} features, the layer has input_size={self.input_size}: {shape}")
+        if 0 in shape[-3:-1]:
+            raise ValueError(f"input {shape} is empty: the batch and the length must be at least 1")
         if x.dtype != self.W.dtype:
             raise ValueError(f"input is {x.dtype}, the layer is {self.W.dtype}; use x.to(layer.W.dtype)")
         return x if x.ndim == 4 else x[None]
@@ -120,9 +103,8 @@ class Recurrent(nn.Module):
         if state is None:
             return tuple(x.new_zeros(shape) for _ in self.cell.states)
         state = state if isinstance(state, tuple) else (state,)
-        given = [tuple(part.shape) for part in state]
+        given, names = [tuple(part.shape) for part in state], ", ".join(self.cell.states)
         if given != [shape] * len(self.cell.states):
-            names = ", ".join(self.cell.states)
             raise ValueError(f"state of {self.cell.name} must be ({names}), each of shape {shape}; given: {given}")
         return state
 

@@ -7,11 +7,8 @@ from gatedrnn.layer import Recurrent
 
 
 class SequenceModel(nn.Module):
-    """Recurrent layer, then a linear readout of every hidden state.
-
-    ``prediction, state = model(x)``: x ``([S,] B, T, I)``, prediction ``([S,] B, T, O)``; states as in ``Recurrent``.
-    The readout's parameters carry the leading axis S too: ``V (S, O, H)`` and ``a (S, O)``.
-    """
+    """``prediction, state = model(x)``: x ``([S,] B, T, I)``, prediction ``([S,] B, T, O)``; state as in ``Recurrent``.
+    The readout's parameters carry the leading axis S too: ``V (S, O, H)`` and ``a (S, O)``."""
 
     def __init__(self, cell, input_size, hidden_size, output_size, seeds=None):
         super().__init__()
@@ -29,6 +26,5 @@ class SequenceModel(nn.Module):
 
     def forward(self, x, state=None):
         output, state = self.recurrent(x, state)
-        output = output if output.ndim == 4 else output[None]
-        prediction = output @ self.V.mT[:, None] + self.a[:, None, None]
+        prediction = (output if output.ndim == 4 else output[None]) @ self.V.mT[:, None] + self.a[:, None, None]
         return (prediction if self.recurrent.seeds else prediction[0]), state

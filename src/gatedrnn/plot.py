@@ -1,6 +1,5 @@
 """One look for the whole book: a colour and a line style for each cell, safe in grey and for colour-blind readers."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import seaborn as sns
 
@@ -20,21 +19,10 @@ STYLES = {
 
 def use():
     """Set matplotlib to the book's look: opaque white ground (readable in a dark page), type for a phone's width."""
-    sns.set_theme(context="notebook", style="whitegrid", font_scale=1.0)
-    plt.rcParams.update(
-        {
-            "figure.figsize": (6.4, 3.6),
-            "figure.dpi": 110,
-            "figure.facecolor": "white",
-            "savefig.facecolor": "white",
-            "savefig.bbox": "tight",
-            "figure.constrained_layout.use": True,
-            "axes.edgecolor": "0.3",
-            "grid.color": "0.88",
-            "lines.linewidth": 2.0,
-            "legend.frameon": False,
-        }
-    )
+    rc = {"figure.figsize": (6.4, 3.6), "figure.dpi": 110, "figure.constrained_layout.use": True}
+    rc |= {"figure.facecolor": "white", "savefig.facecolor": "white", "savefig.bbox": "tight"}
+    rc |= {"axes.edgecolor": "0.3", "grid.color": "0.88", "lines.linewidth": 2.0, "legend.frameon": False}
+    sns.set_theme(style="whitegrid", rc=rc)
 
 
 def line(cell, label=None):
@@ -45,11 +33,9 @@ def line(cell, label=None):
 
 def band(ax, x, values, cell, label=None):
     """Draw the median over seeds and the range of the middle 80 % of them. ``values (S, len(x))``."""
-    values = np.asarray(values)
-    low, middle, high = np.nanquantile(values, [0.1, 0.5, 0.9], axis=0)
-    look = line(cell, label)
-    ax.plot(x, middle, **look)
-    ax.fill_between(x, low, high, color=look["color"], alpha=0.15, linewidth=0)
+    low, middle, high = np.nanquantile(np.asarray(values), [0.1, 0.5, 0.9], axis=0)
+    ax.plot(x, middle, **line(cell, label))
+    ax.fill_between(x, low, high, color=STYLES[cell][1], alpha=0.15, linewidth=0)
 
 
 def differences(ax, comparisons, unit=""):

@@ -24,8 +24,7 @@ def folder():
 def read(study):
     """The rows of ``results/<study>.csv``, a DataFrame; NoResults if there are none. A running study may add to it."""
     path = folder() / f"{study}.csv"
-    rows = _frame(path)
-    if rows.empty:
+    if (rows := _frame(path)).empty:
         state = "has no rows" if path.exists() else "is missing"
         raise NoResults(f"no results of the study {study!r} yet: {path} {state}. Make them with: gatedrnn run {study}")
     return rows
@@ -33,13 +32,10 @@ def read(study):
 
 class Store:
     """The CSV file ``path`` of a study; the columns ``keys`` tell one run from another.
-
     A line is written whole, or removed when the file is next opened, so a killed run spoils nothing. Let one process at
     a time open a Store; to look at a study that is running, use ``read``. None, nan and the empty text are all stored
-    as missing, a line end within a text as the two characters ``\\n``.
-
-    Raises ValueError for a file that lacks a key column or holds a run twice.
-    """
+    as missing, a line end within a text as the two characters ``\\n``. A file that lacks a key column or holds a run
+    twice is a ValueError."""
 
     def __init__(self, path, keys):
         if isinstance(keys, str) or not keys:
@@ -53,19 +49,16 @@ class Store:
         rows = _frame(self.path, dtype=str)
         self.columns = list(rows)
         for row in rows.to_dict("records"):
-            self._check_new(row)
-            self._seen.add(self._key(row))
+            self._seen.add(self._new_key(row))
 
     def append(self, row):
-        """Add one run, a dict; when this returns, the line is on the disk.
-
-        Raises ValueError if the run is there already or has other columns than the file.
-        """
+        """Add one run, a dict; when this returns, the line is on the disk. A ValueError if the run is there already or
+        has other columns than the file."""
         columns = self.columns or list(row)
         lacking, unknown = sorted(set(columns) - set(row)), sorted(set(row) - set(columns))
         if lacking or unknown:
             raise ValueError(f"{self.path}: the row lacks the columns {lacking} and has the unknown columns {unknown}")
-        self._check_new(row)
+        key = self._new_key(row)
         line = pd.DataFrame([[_text(row[name]) for name in columns]], columns=columns)
         data = line.to_csv(index=False, header=not self.columns, lineterminator="\n").encode()
         with open(self.path, "ab") as file:
@@ -73,7 +66,7 @@ class Store:
             file.flush()
             os.fsync(file.fileno())
         self.columns = columns
-        self._seen.add(self._key(row))
+        self._seen.add(key)
 
     def rows(self):
         """All rows, a DataFrame; floats come back to the last bit."""
@@ -88,10 +81,11 @@ class Store:
         # without the .0 that pandas gives the whole numbers of a column that has missing values
         return tuple(re.sub(r"^(-?\d+)\.0$", r"\1", _text(row[name])) for name in self.keys)
 
-    def _check_new(self, row):
-        if row in self:
+    def _new_key(self, row):
+        if (key := self._key(row)) in self._seen:
             run = ", ".join(f"{name}={row[name]}" for name in self.keys)
             raise ValueError(f"{self.path} holds {run} already; ask `row in store` before a run")
+        return key
 
 
 def _text(value):
@@ -108,7 +102,6 @@ def _split(path):
 
 def _frame(path, dtype=None):
     """The whole lines, a DataFrame. Only the empty value and nan are missing: "None" and "NA" stay text."""
-    whole, _ = _split(path)
-    if not whole:
+    if not (whole := _split(path)[0]):
         return pd.DataFrame()
     return pd.read_csv(io.BytesIO(whole), keep_default_na=False, na_values=["", "nan"], dtype=dtype)

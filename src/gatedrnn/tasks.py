@@ -4,9 +4,8 @@
 length)``, where torch's default dtype decides the precision of x and not which numbers are drawn; ``baseline(length)``,
 the loss of the best *memoryless* answer, a function of the current input and the number of the step and nothing else;
 ``oracle(x)``, a prediction ``(B, T, O)`` that solves the task. Wrong arguments are ValueErrors. A ``Batch`` is x
-``(B, T, I)`` float, y ``(B, T)`` int64 classes or ``(B, T, O)`` float, and mask ``(B, T)`` bool, True where a step is
-scored. In the examples time runs to the right, and - is not scored.
-"""
+``(B, T, I)`` float, y ``(B, T)`` int64 or ``(B, T, O)`` float, and mask ``(B, T)`` bool, True where a step is scored.
+In the examples time runs to the right, and - is not scored."""
 
 import math
 from collections import namedtuple
@@ -32,10 +31,8 @@ def generator(seed, step, stream="train"):
 def loss(kind, prediction, batch):
     """The mean loss of the scored steps: ``(...)`` for a prediction ``(..., B, T, O)``; the batch may lack the dots."""
     y, mask = _fit(kind, prediction, batch)
-    if kind == "mse":
-        losses = (prediction - y).square().mean(-1)
-    else:
-        losses = F.cross_entropy(prediction.flatten(0, -2), y.flatten(), reduction="none").view(mask.shape)
+    entropy = lambda: F.cross_entropy(prediction.flatten(0, -2), y.flatten(), reduction="none").view(mask.shape)
+    losses = (prediction - y).square().mean(-1) if kind == "mse" else entropy()
     return losses.where(mask, 0).sum((-2, -1)) / mask.sum((-2, -1))
 
 
@@ -69,8 +66,9 @@ class Task:
     """What the tasks share. Each draws its inputs; the oracle answers them, and the last ``scored`` steps count."""
 
     loss, shortest, longest, scored = "cross_entropy", 1, math.inf, 1
-    # Where the input of a scored step says nothing about the answer, all O classes are equally likely.
-    _memoryless = lambda self, length: math.log(self.output_size)
+    _memoryless = lambda self, length: math.log(self.output_size)  # all classes equally likely, if the input is no help
+    baseline = lambda self, length: self._memoryless(self.check_length(length))
+    check_length = lambda self, length: _whole(f"length of {type(self).__name__}", length, self.shortest, self.longest)
 
     def __post_init__(self):
         for field in fields(self):
@@ -80,12 +78,6 @@ class Task:
         if not isinstance(generator, torch.Generator):
             raise ValueError(f"generator must be a torch.Generator, as from tasks.generator(0, 0), not {generator!r}")
         return self._draw(generator, _whole("batch_size", batch_size), self.check_length(length))
-
-    def baseline(self, length):
-        return self._memoryless(self.check_length(length))
-
-    def check_length(self, length):
-        return _whole(f"length of {type(self).__name__}", length, self.shortest, self.longest)
 
     def _draw(self, generator, B, length):
         x = self._inputs(generator, B, length).to(torch.get_default_dtype())
@@ -145,8 +137,8 @@ class DelayedRecall(Task):
     def _inputs(self, generator, B, length):
         first = torch.randint(0, self.symbols, (B, 1), generator=generator)
         between = torch.randint(self.symbols, self.input_size - 1, (B, length - 1), generator=generator)
-        steps = [first, between, torch.full_like(first, self.input_size - 1)]
-        return F.one_hot(torch.cat(steps, 1), self.input_size)
+        steps = torch.cat([first, between, torch.full_like(first, self.input_size - 1)], 1)
+        return F.one_hot(steps, self.input_size)
 
 
 @dataclass(frozen=True)
@@ -158,10 +150,7 @@ class Parity(Task):
     input_size, output_size, scored = 1, 2, math.inf
     _memoryless = lambda self, T: (1 - 1 / T) * math.log(2)  # the first bit is its own answer; then it is a coin
     _inputs = lambda self, generator, B, T: torch.randint(0, 2, (B, T, 1), generator=generator)
-
-    def oracle(self, x):
-        sign = (1 - 2 * x).cumprod(1)  # every one turns the sign
-        return CERTAIN * torch.cat([sign, -sign], -1)
+    oracle = lambda self, x: CERTAIN * (1 - 2 * x).cumprod(1) * x.new_tensor([1, -1])  # every one turns the sign
 
 
 @dataclass(frozen=True)

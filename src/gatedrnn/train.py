@@ -1,9 +1,6 @@
 """Train many seeds at once: ``train(config) -> Run``.
-
-Model k starts from its own generator, sees its own stream of data (a function of seed and step alone), is clipped by
-its own gradient norm and has its own Adam moments. So S seeds together give the numbers of each seed alone, and both
-cells see the same data under the same seed.
-"""
+Model k has its own generator, data (a function of seed and step alone), gradient norm to clip and Adam moments. So S
+seeds together give the numbers of each seed alone, and both cells see the same data under the same seed."""
 
 import os
 import time
@@ -20,15 +17,15 @@ from gatedrnn.models import SequenceModel
 from gatedrnn.tasks import Batch, generator, loss, score
 
 INITS = {"uniform": initialise.uniform, "orthogonal": initialise.orthogonal}
+# What a checkpoint must agree with: all but the number of steps.
+_identity = lambda config: str({name: value for name, value in vars(config).items() if name != "steps"})
 
 
 @dataclass(frozen=True)
 class Config:
-    """Everything a run depends on; a ValueError names a value out of range.
-
-    ``bias``: None keeps the initial bias, a number is the bias of the gate that keeps the old state, "chrono" spreads
-    its time constants up to ``length``. ``clip`` bounds each model's gradient norm.
-    """
+    """Everything a run depends on; a ValueError names a value out of range. ``clip`` bounds each model's gradient norm.
+    ``bias``: None keeps the initial one, a number is that of the gate that keeps the old state, "chrono" spreads its
+    time constants up to ``length``."""
 
     task: object
     cell: str
@@ -60,9 +57,7 @@ class Config:
 @dataclass
 class Run:
     """A finished training: a row of ``history`` for each seed and evaluated step, CPU ``seconds`` of all the seeds.
-
-    ``diverged``: the first step at which a seed's training loss was not finite; its rows stay, NaN or not.
-    """
+    ``diverged``: the first step at which a seed's training loss was not finite; its rows stay, NaN or not."""
 
     config: Config
     model: SequenceModel
@@ -93,9 +88,7 @@ def build(config):
 
 def clip_per_seed(parameters, limit):
     """Scale each model's gradient, over all its parameters, to a norm of at most ``limit``; the norms before, ``(S,)``.
-
-    Call it after ``backward()`` and before the optimiser's step. Source: Pascanu, Mikolov and Bengio 2013, section 3.2.
-    """
+    Call it between ``backward()`` and the optimiser's step. Source: Pascanu, Mikolov and Bengio 2013, section 3.2."""
     gradients = [p.grad for p in parameters]
     norms = torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0)
     scale = (limit / norms).clamp(max=1.0)  # a norm of 0 gives inf, hence 1
@@ -108,7 +101,6 @@ def training_batch(config, step):
     """The batches of one step, stacked over seeds: ``x (S, B, T, I)``. Shorter ones are filled up, unscored."""
     draws = [config.task.batch(generator(seed, step), config.batch_size, config.length) for seed in config.seeds]
     longest = max(draw.x.shape[1] for draw in draws)
-
     fill = lambda part: F.pad(part, (0, 0) * (part.ndim - 2) + (0, longest - part.shape[1]))
     batch = Batch(*(torch.stack([fill(part) for part in parts]) for parts in zip(*draws, strict=True)))
     if bad := [s for s, x in zip(config.seeds, batch.x, strict=True) if not torch.isfinite(x).all()]:
@@ -124,20 +116,13 @@ def evaluation_batch(config):
 
 
 def train(config, checkpoint=None, progress=None):
-    """Train the config's seeds together.
-
-    Args:
-        checkpoint: a file that is written at every evaluation. If it exists, training goes on from it, and the run
-            is the same, bit for bit, as one that was never interrupted. One of another config is a ValueError.
-        progress: True or False; None shows a bar with the time left where there is a terminal.
-    """
+    """Train the config's seeds together. ``checkpoint``: a file, written at every evaluation; if it exists, training
+    goes on from it, bit for bit as in a run that was never stopped. One of another config is a ValueError.
+    ``progress``: True or False; None shows a bar with the time left where there is a terminal."""
     model = build(config)
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
-    rows, diverged, start, before = [], {}, 0, 0.0
-    if checkpoint and Path(checkpoint).exists():
-        rows, diverged, start, before = _resume(checkpoint, config, model, optimiser)
-    evaluated = {row["step"] for row in rows}
-    clock, held_out = time.process_time(), evaluation_batch(config)
+    rows, diverged, start, before = _resume(checkpoint, config, model, optimiser)
+    evaluated, clock, held_out = {row["step"] for row in rows}, time.process_time(), evaluation_batch(config)
     bar = tqdm(total=config.steps, initial=start, desc=config.cell, disable=None if progress is None else not progress)
     for step in range(start, config.steps + 1):
         batch = training_batch(config, step)
@@ -167,26 +152,23 @@ def _rows(config, model, step, train_losses, held_out):
     return [{"seed": s, "step": step, "train_loss": t, "loss": l, "score": a} for s, t, l, a in columns]
 
 
-def _identity(config):
-    """What a checkpoint must agree with: all but the number of steps."""
-    return str({name: value for name, value in vars(config).items() if name != "steps"})
-
-
 def _save(file, config, model, optimiser, rows, diverged, step, seconds):
     """Write beside the file, then rename: a killed run leaves the old checkpoint, never half of a new one."""
     state = {"config": _identity(config), "model": model.state_dict(), "optimiser": optimiser.state_dict()}
-    state |= {"rows": rows, "diverged": diverged, "step": step, "seconds": seconds}
-    torch.save(state, f"{file}.part")
+    torch.save(state | {"rows": rows, "diverged": diverged, "step": step, "seconds": seconds}, f"{file}.part")
     os.replace(f"{file}.part", file)
 
 
 def _resume(file, config, model, optimiser):
+    """The rows, diverged seeds, step and seconds to start from; the file's weights and moments, if it exists."""
+    if not file or not Path(file).exists():
+        return [], {}, 0, 0.0
     state = torch.load(file)
-    if state["config"] != _identity(config):
-        runs = f"it holds {state['config']}; asked for: {_identity(config)}"
+    if state["config"] != (asked := _identity(config)):
+        runs = f"it holds {state['config']}; asked for: {asked}"
         raise ValueError(f"{file} belongs to another run: {runs}. Delete the file or name another one.")
     if state["step"] > config.steps:
         raise ValueError(f"{file} is at step {state['step']}, beyond the {config.steps} steps asked for")
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
-    return state["rows"], state["diverged"], state["step"], state["seconds"]
+    return [state[name] for name in ("rows", "diverged", "step", "seconds")]

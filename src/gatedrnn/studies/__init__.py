@@ -1,7 +1,6 @@
-"""The studies behind the stored results: one module a study, each with ``run(progress)``.
+"""The studies behind the stored results: one module a study, each with ``run()``.
 
-A study writes one row a run into ``results/<study>.csv`` and leaves out the runs that are there, so it can be stopped
-and started at any moment. Its docstring says what is measured, and by which rule it is judged.
-"""
+It writes one row a run into ``results/<study>.csv`` and leaves out those that are there, so it can be stopped and
+started at any moment. Its docstring says what is measured, and by which rule it is judged."""
 
 STUDIES = ("speed", "speech")

@@ -6,15 +6,11 @@ of two tuning seeds that are used for nothing else. ``order control``: the same 
 
 Rule, fixed before the runs. Endpoint: test accuracy, paired over ten seeds. Margin: 1 percentage point. Primary:
 equal parameters; secondary: equal hidden size. Positive differences favour the LSTM.
-
-- *better*: the 95 % interval of the primary difference excludes 0 and the difference is at least the margin;
-- *equivalent*: the 90 % interval of the primary difference lies within the margin;
-- *inconclusive*: neither. If the secondary difference excludes 0 the other way, the answer is *mixed*.
-
-The comparison counts as informative only if both cells lie between 20 % and 97 % on the tuning seeds. The width of the
-LSTM was therefore chosen on the tuning seeds alone, before any run with the ten seeds: at 16 units both cells reached
-96.5 % and more, at 8 units the LSTM reached 91 %.
-"""
+*Better*: the 95 % interval of the primary difference excludes 0 and the difference is at least the margin.
+*Equivalent*: the 90 % interval of the primary difference lies within the margin. *Inconclusive*: neither. *Mixed*: the
+secondary difference excludes 0 the other way. The comparison counts as informative only if both cells lie between 20 %
+and 97 % on the tuning seeds. The width of the LSTM was therefore chosen on the tuning seeds alone, before any run with
+the ten seeds: at 16 units both cells reached 96.5 % and more, at 8 units the LSTM reached 91 %."""
 
 import json
 from itertools import product
@@ -29,19 +25,15 @@ from gatedrnn.datasets import SpokenDigits
 from gatedrnn.results import Store, folder
 from gatedrnn.train import Config, train
 
-WIDTH = 8
-LENGTH = 50  # frames kept of a recording
-STEPS = 1000
-RATES = (1e-3, 3e-3, 1e-2, 3e-2)
+WIDTH, LENGTH, STEPS = 8, 50, 1000  # units of the LSTM; frames kept of a recording; training steps
+CELLS, RATES = ("lstm", "gru", "rnn"), (1e-3, 3e-3, 1e-2, 3e-2)
 TUNING_SEEDS, SEEDS = (100, 101), tuple(range(10))
-CELLS = ("lstm", "gru", "rnn")
 
 
 def config(cell, regime, rate, seeds, shuffled=False):
     """The training of a cell that is matched to the LSTM by "hidden size" or by "parameters"."""
     matched = cost.match(cell, cost.parameters("lstm", 13, WIDTH), input_size=13)
-    hidden_size = WIDTH if regime == "hidden size" else matched
-    task = SpokenDigits(shuffled=shuffled)
+    task, hidden_size = SpokenDigits(shuffled=shuffled), WIDTH if regime == "hidden size" else matched
     return Config(task, cell, hidden_size, LENGTH, seeds, STEPS, learning_rate=rate, evaluate_every=50)
 
 
@@ -58,8 +50,7 @@ def answer(primary, secondary):
 
 def rows(phase, regime, run):
     """One row for each seed of a finished run."""
-    c = run.config
-    batch = c.task.part("test", c.length)
+    c, batch = run.config, run.config.task.part("test", run.config.length)
     with torch.no_grad():
         prediction = run.model(batch.x)[0][:, batch.mask].argmax(-1)  # (S, 600)
     truth, machine = batch.y[batch.mask].numpy(), environment()
@@ -67,10 +58,10 @@ def rows(phase, regime, run):
         history = run.history[run.history.seed == seed]
         confusion = np.zeros((10, 10), dtype=int)
         np.add.at(confusion, (truth, prediction[k].numpy()), 1)
+        judged = phase != "tuning"  # the test part is not looked at while tuning
         row = {"phase": phase, "cell": c.cell, "regime": regime, "hidden_size": c.hidden_size}
         row |= {"parameters": cost.parameters(c.cell, 13, c.hidden_size), "learning_rate": c.learning_rate}
         row |= {"seed": seed, "steps": c.steps, "valid_accuracy": history.score.iloc[-1]}
-        judged = phase != "tuning"  # the test part is not looked at while tuning
         row |= {"test_accuracy": (confusion.trace() / len(truth)).item() if judged else None}
         row |= {"curve": json.dumps(history[["step", "train_loss", "loss", "score"]].round(6).values.tolist())}
         row |= {"confusion": json.dumps(confusion.tolist()) if judged else None}
@@ -92,10 +83,8 @@ def run():
     jobs = [*product(["tuning"], regimes, CELLS, RATES), *product(["final"], regimes, CELLS, [None])]
     jobs += product(["order control"], ["hidden size"], CELLS, [None])
     for phase, regime, cell, rate in tqdm(jobs, desc="speech", smoothing=0):
-        seeds = TUNING_SEEDS if phase == "tuning" else SEEDS
-        rate = rate or best_rate(store, cell, regime)
+        seeds, rate = TUNING_SEEDS if phase == "tuning" else SEEDS, rate or best_rate(store, cell, regime)
         done = {"phase": phase, "cell": cell, "regime": regime, "learning_rate": rate}
-        left = tuple(seed for seed in seeds if done | {"seed": seed} not in store)
-        if left:
+        if left := tuple(seed for seed in seeds if done | {"seed": seed} not in store):
             for row in rows(phase, regime, train(config(cell, regime, rate, left, phase == "order control"))):
                 store.append(row)
