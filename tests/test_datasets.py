@@ -226,6 +226,12 @@ def test_batch_pads_after_the_end_and_scores_the_last_frame(shuffled, length, re
     assert sorted(len(s) for s in frames_of(whole)) == train
 
 
+def test_a_batch_of_one_recording():
+    batch = SpokenDigits().batch(tasks.generator(0, 1), 1, 50)
+    assert batch.x.shape[0] == batch.y.shape[0] == batch.mask.sum() == 1
+    assert 0 <= batch.y[batch.mask].item() <= 9
+
+
 @pytest.mark.parametrize("name", ["train", "valid", "test"])
 def test_a_part_holds_its_recordings_in_order_with_their_labels(name, recordings, split):
     part = SpokenDigits().part(name)
