@@ -21,7 +21,9 @@ LAST = [
 KINDS = {"by hand", "code with checks", "predict then run", "open"}
 WORDS, CODE_CELLS, LONGEST_CELL, MEDIAN_CELL = (1000, 2600), (15, 25), 30, 6
 SHORTEST_CAPTION = SHORTEST_ALT = 8  # words: enough for what to see, too many for "a plot"
-PERSONAL = re.compile(r"/home/\w|/root/|/Users/\w|/work/|[A-Z]:\\Users")
+# Paths of somebody's machine: home folders, and the place of this very checkout.
+HERE = Path(__file__).resolve().parents[2]
+PERSONAL = re.compile(rf"/home/\w|/root/|/Users/\w|[A-Z]:\\Users|{re.escape(str(HERE))}/")
 
 # Cells whose output may differ from run to run, each with the reason. Anyone who adds one argues for it here.
 IGNORED_OUTPUT = {
