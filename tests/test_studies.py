@@ -5,13 +5,15 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
-from gatedrnn import cli, cost, reproducible, results
+from gatedrnn import cli, cost, reproducible, results, sweep
+from gatedrnn.bench import compare_times
 from gatedrnn.cells import CELLS
 from gatedrnn.stats import compare
-from gatedrnn.studies import STUDIES, speech, speed
+from gatedrnn.studies import speech, speed
 from gatedrnn.train import train
 
 
@@ -81,7 +83,7 @@ def test_the_rule_of_the_speech_study(primary, secondary, answer):
 
 
 def test_a_stopped_study_goes_on_and_repeats_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(speech, "folder", lambda: tmp_path)
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
     monkeypatch.setattr(speech, "STEPS", 50)
     monkeypatch.setattr(speech, "CELLS", ("lstm",))
     monkeypatch.setattr(speech, "RATES", (1e-2,))
@@ -102,9 +104,33 @@ def test_a_stopped_study_goes_on_and_repeats_nothing(tmp_path, monkeypatch):
     finished = started.copy()
     cli.main(["run", "speech"])
     assert started == finished  # nothing was left to do
-    keys = ["phase", "cell", "regime", "learning_rate", "seed"]
-    rows = results.Store(tmp_path / "speech.csv", keys).rows()
-    assert len(rows) == len(rows.drop_duplicates(keys)) == 4 + 4 + 2
+    rows = pd.read_csv(tmp_path / "speech.csv")
+    assert list(rows) == [*speech.KEYS, *speech.COLUMNS, "error"]
+    assert len(rows) == len(rows.drop_duplicates(speech.KEYS)) == 4 + 4 + 2
+    assert rows["error"].isna().all()
+
+
+def test_the_speech_study_asks_for_what_is_stored():
+    """A fresh run would make the same rows: the keys of both phases, the rates chosen from the stored tuning."""
+    store = results.Store(results.folder() / "speech.csv", speech.KEYS, [*speech.COLUMNS, "error"])
+    asked = [run for phase in speech.PHASES for config in phase(store) for run in sweep.runs(config)]
+    assert len(asked) == len(store.rows())
+    assert all(run in store for run in asked)
+
+
+def test_the_speed_study_stores_each_comparison_of_each_block(monkeypatch):
+    configs, times = speed.grid(None), []
+
+    def quick(candidates, rounds):
+        times.append((sorted(candidates), rounds))
+        return compare_times(candidates, rounds=2, warmup=0)
+
+    monkeypatch.setattr(speed, "compare_times", quick)
+    assert len({tuple(config.values()) for config in configs}) == 12 * 4 + 3 * 3
+    (row,) = speed.measure(next(c for c in configs if c["comparison"] == "native" and c["mode"] == "step"))
+    assert set(row) == {*speed.KEYS, *speed.COLUMNS}
+    assert (row["comparison"], row["mode"], row["hidden_size"], row["rounds"]) == ("native", "step", 32, 30)
+    assert times == [(["nn.GRU, oneDNN off", "nn.LSTM, oneDNN off"], 30)]  # only what the row compares
 
 
 def test_the_speed_study_names_the_kernel_that_ran():
@@ -127,14 +153,6 @@ def test_the_stored_speed_rows_are_whole_and_of_one_machine():
     assert len(rows) == len(expected)
     assert len(rows[["cpu", "torch", "threads", "instructions"]].drop_duplicates()) == 1
     assert (rows.threads == 1).all()
-
-
-def test_the_command_lists_the_studies_and_names_an_unknown_one(capsys):
-    cli.main(["studies"])
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(STUDIES)
-    with pytest.raises(SystemExit):
-        cli.main(["run", "sleep"])
-    assert "invalid choice: 'sleep'" in capsys.readouterr().err
 
 
 def test_every_paper_of_the_registry_is_in_the_bibliography():

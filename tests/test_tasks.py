@@ -327,18 +327,19 @@ def test_the_dtype_changes_the_precision_and_not_the_numbers(task, length):
 
 def random_case(kind, leading=(), B=3, T=5, O=4):
     prediction = torch.randn(*leading, B, T, O)
-    y = torch.randn(B, T, O) if kind == "mse" else torch.randint(0, O, (B, T))
+    dense = {"mse": torch.randn, "mae": torch.randn, "bernoulli": lambda *size: torch.randint(0, 2, size).double()}
+    y = dense[kind](B, T, O) if kind in dense else torch.randint(0, O, (B, T))
     return prediction, Batch(torch.zeros(B, T, 2), y, torch.rand(B, T) < 0.5)
 
 
-@pytest.mark.parametrize("kind", ["cross_entropy", "mse"])
+@pytest.mark.parametrize("kind", tasks.KINDS)
 @pytest.mark.parametrize("own", [False, True], ids=["shared batch", "own batches"])
 def test_loss_and_score_are_means_over_the_scored_steps(kind, own):
     prediction, batch = random_case(kind, (2,))
     if own:
         other = random_case(kind)[1]
         batch = Batch(*(torch.stack(pair) for pair in zip(batch, other, strict=True)))
-    if kind == "mse":
+    if kind in ("mse", "mae"):
         prediction[:, 0] = batch.y[..., 0, :, :] + torch.tensor([0.03, -0.03, 0.03, -0.03])  # some right answers
     losses, scores = tasks.loss(kind, prediction, batch), tasks.score(kind, prediction, batch)
     assert losses.shape == scores.shape == (2,)
@@ -347,10 +348,14 @@ def test_loss_and_score_are_means_over_the_scored_steps(kind, own):
         total, right = [], []
         for b, t in mask.nonzero().tolist():
             p = prediction[s, b, t].tolist()
-            if kind == "mse":
+            if kind in ("mse", "mae"):
                 errors = [a - b for a, b in zip(p, y[b, t].tolist(), strict=True)]
-                total.append(sum(e * e for e in errors) / len(errors))
+                total.append(sum(e * e if kind == "mse" else abs(e) for e in errors) / len(errors))
                 right.append(all(abs(e) < 0.04 for e in errors))
+            elif kind == "bernoulli":  # a key that sounds has the probability 1 / (1 + exp(-logit))
+                keys = list(zip(p, y[b, t].tolist(), strict=True))
+                total.append(sum(math.log(1 + math.exp(-v if sounds else v)) for v, sounds in keys))
+                right.append(sum((v > 0) == bool(sounds) for v, sounds in keys) / len(keys))
             else:
                 total.append(math.log(sum(math.exp(v) for v in p)) - p[y[b, t]])
                 right.append(p.index(max(p)) == y[b, t])
@@ -361,7 +366,7 @@ def test_loss_and_score_are_means_over_the_scored_steps(kind, own):
     assert 0 < scores.max() < 1
 
 
-@pytest.mark.parametrize("kind", ["cross_entropy", "mse"])
+@pytest.mark.parametrize("kind", tasks.KINDS)
 def test_unscored_steps_count_for_nothing(kind):
     prediction, batch = random_case(kind)
     changed = prediction.clone()
@@ -394,6 +399,9 @@ def test_the_tolerance_is_strict_and_needs_every_output():
         ("cross_entropy", (2, 3, 5, 4), (2, 3, 5), (3, 5), "not a prediction"),
         ("mse", (3, 5, 4), (3, 5, 1), (3, 5), "not a prediction"),  # would broadcast
         ("mse", (3, 5, 1), (3, 5), (3, 5), "not a prediction"),  # would broadcast to (3, 5, 5)
+        ("mae", (3, 5, 4), (3, 5, 1), (3, 5), "not a prediction"),
+        ("bernoulli", (3, 5, 4), (3, 5), (3, 5), "not a prediction"),
+        ("bernoulli", (3, 5, 4), (3, 5, 88), (3, 5), "cross_entropy, mse, mae, bernoulli"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(kind, shape, y, mask, message):

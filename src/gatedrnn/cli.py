@@ -1,26 +1,92 @@
-"""The command ``gatedrnn``: list the studies and run one."""
+"""The command ``gatedrnn``: list the studies, run one, and judge the claims by what is stored."""
 
 import argparse
 import importlib
 import sys
+from contextlib import nullcontext
 
+from gatedrnn import results, sweep
 from gatedrnn.studies import STUDIES
 
 
 def main(argv=None):
-    module = lambda name: importlib.import_module(f"gatedrnn.studies.{name}")
-    parser = argparse.ArgumentParser(prog="gatedrnn", description="Run the studies behind the book's stored results.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    commands.add_parser("studies", help="list the studies", description="List the studies and what each one measures.")
-    text = "Run a study, or what is left of it: finished runs are kept in results/ and not repeated."
-    run = commands.add_parser("run", help="run a study, or what is left of it", description=text)
-    run.add_argument("study", choices=STUDIES, metavar="STUDY", help=f"one of: {', '.join(STUDIES)}")
-    args = parser.parse_args(argv)
-    if args.command == "studies":
-        for name in STUDIES:
-            print(f"{name:10} {module(name).__doc__.splitlines()[0]}")
-        return
+    args = _parser().parse_args(argv)
     try:
-        module(args.study).run()
+        return args.command(args)
+    except (results.Stop, results.NoResults, OSError) as error:
+        sys.exit(str(error))
+
+
+def _parser():
+    parser = argparse.ArgumentParser(prog="gatedrnn", description="Run the studies behind the book's stored results.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name, command, help, more=""):
+        added = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}. {more}")
+        added.set_defaults(command=command)
+        return added
+
+    add("studies", studies, "list the studies", "One line says what each of them measures.")
+    add("verdicts", verdicts, "judge the article's claims by the stored results")
+    more = "Finished runs are kept in results/ and not repeated, so Ctrl-C or a kill costs only the runs in progress."
+    command = add("run", run, "run a study, or what is left of it", more)
+    command.add_argument("study", choices=STUDIES, metavar="STUDY", help=f"one of: {', '.join(STUDIES)}")
+    where = command.add_mutually_exclusive_group()
+    text = "run on this many processes of one thread each, at most one a core (default: in this one)"
+    where.add_argument("--jobs", type=_count, default=1, metavar="N", help=text)
+    text = "run on the Dask cluster whose scheduler is at this address, such as tcp://host:8786"
+    where.add_argument("--scheduler", metavar="ADDRESS", help=text)
+    command.add_argument("--retry", action="store_true", help="run the failed runs again")
+    return parser
+
+
+def _count(text):
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, not {text!r}")
+    return int(text)
+
+
+def _module(study):
+    return importlib.import_module(f"gatedrnn.studies.{study}")
+
+
+def studies(args):
+    for name in STUDIES:
+        print(f"{name:10} {_module(name).__doc__.splitlines()[0]}")
+
+
+def verdicts(args):
+    from gatedrnn import claims
+
+    return claims.main()
+
+
+def run(args):
+    """Every phase of a study in turn. A phase may build on the rows of those before it, hence none begins while one of
+    those has failed."""
+    study, path, executor = _module(args.study), results.folder() / f"{args.study}.csv", nullcontext()
+    if args.scheduler:
+        executor = sweep.cluster(args.scheduler)
+    elif args.jobs > 1:
+        executor = sweep.processes(args.jobs)
+    if getattr(study, "ALONE", False) and (args.scheduler or args.jobs > 1):
+        sys.exit(f"{args.study} measures times, so one run must not disturb another: leave out --jobs and --scheduler")
+    try:
+        with results.lock(path), executor as workers:
+            store = _open(path, study)
+            if args.retry:
+                store.drop_failed()
+            for phase in study.PHASES:
+                sweep.run_all(study.measure, phase(store), store, workers, f"{args.study}, {phase.__name__}")
+                if failed := store.failed():
+                    count = f"{failed} of {len(store.rows())} runs failed"
+                    sys.exit(f"{count}; their errors are in {path}; run again with --retry")
     except KeyboardInterrupt:
         sys.exit(f"\nStopped. Every finished run is stored; go on with: gatedrnn run {args.study}")
+
+
+def _open(path, study):
+    try:
+        return results.Store(path, study.KEYS, [*study.COLUMNS, "error"])
+    except ValueError as error:  # not a file of this study
+        raise results.Stop(str(error)) from None

