@@ -200,26 +200,24 @@ def test_ratio_reads_well():
 
 
 def test_which_kernel_ran():
-    """torch's CPU build has a fused kernel for its LSTM in float32, and for nothing else; ours uses it too."""
+    """torch's CPU build has a fused kernel for its LSTM in float32, and for nothing else; ours never uses it."""
     x = torch.randn(5, 2, 3, dtype=torch.float32)
     lstm, gru = (kind(3, 4, dtype=torch.float32) for kind in (torch.nn.LSTM, torch.nn.GRU))
     ours, double = LSTM(3, 4, dtype=torch.float32), torch.nn.LSTM(3, 4, dtype=torch.float64)
     available = torch.backends.mkldnn.is_available()
     assert (FUSED in kernels(lambda: lstm(x))) == available
-    assert (FUSED in kernels(lambda: ours(x))) == available
+    assert FUSED not in kernels(lambda: ours(x))
     assert FUSED not in kernels(lambda: gru(x))
     assert FUSED not in kernels(lambda: double(x.double()))
     with onednn(False):
         assert FUSED not in kernels(lambda: lstm(x))
-        assert FUSED not in kernels(lambda: ours(x))
     assert (FUSED in kernels(lambda: lstm(x))) == available
 
 
 def test_kernels_names_only_what_ran():
     x = torch.randn(3, 3)
-    seen = kernels(lambda: (x @ x).tanh())
-    assert {"aten::mm", "aten::tanh"} <= seen
-    assert not {"aten::sigmoid", "aten::add"} & seen
+    seen = kernels(lambda: (x @ x @ x).tanh())
+    assert seen == {"aten::mm": 2, "aten::tanh": 1}
     assert all(name.startswith("aten::") for name in seen)
 
 
@@ -228,13 +226,13 @@ def test_kernels_sees_the_backward_pass_inside_the_call():
     assert "aten::tanh_backward" in kernels(lambda: x.tanh().sum().backward())
     loss = x.tanh().sum()
     assert "aten::tanh_backward" not in kernels(lambda: x.tanh().sum())
-    assert kernels(loss.backward) >= {"aten::tanh_backward"}
+    assert "aten::tanh_backward" in kernels(loss.backward)
     lstm, x = torch.nn.LSTM(3, 4, dtype=torch.float32), torch.randn(5, 2, 3, dtype=torch.float32)
     fused = "aten::mkldnn_rnn_layer_backward" in kernels(lambda: lstm(x)[0].sum().backward())
     assert fused == torch.backends.mkldnn.is_available()
     with onednn(False):
         seen = kernels(lambda: lstm(x)[0].sum().backward())
-    assert {"aten::mm", "aten::sigmoid_backward"} <= seen
+    assert {"aten::mm", "aten::sigmoid_backward"} <= set(seen)
 
 
 def test_kernels_leaves_out_operators_that_are_not_of_aten():

@@ -61,7 +61,7 @@ def test_activations_by_hand():
     assert list(cost.KEPT) == list(CELLS)
 
 
-@pytest.mark.parametrize(("I", "H", "symbols", "outputs", "layers"), [(3, 5, 11, 7, 1), (4, 4, 2, 9, 3)])
+@pytest.mark.parametrize(("I", "H", "symbols", "outputs", "layers"), [(3, 5, 11, 7, 1), (6, 4, 2, 9, 3)])
 @pytest.mark.parametrize("cell", CELLS)
 def test_whole_model_is_that_of_the_modules(cell, I, H, symbols, outputs, layers):
     recurrent = [Recurrent(cell, size, H) for size in [I, *[H] * (layers - 1)]]

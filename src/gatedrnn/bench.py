@@ -4,6 +4,7 @@ import platform
 import re
 import time
 import timeit
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,19 +74,20 @@ def ratio(times, a, b, seed=0):
 
 
 def kernels(call):
-    """The names of torch's operators that ``call()`` ran, a set such as ``{"aten::mm"}``; a backward pass is seen if it
-    runs inside ``call``. On a CPU, ``nn.LSTM`` in float32 goes through oneDNN's fused ``aten::mkldnn_rnn_layer``, but
-    not within ``reproduce.onednn(False)``; ``nn.GRU`` never. Watched, torch may take ``add`` in place of ``add_``."""
-    names = set()
+    """How often ``call()`` ran each of torch's operators, a Counter such as ``{"aten::mm": 2}``; a backward pass is
+    seen if it runs inside ``call``. On a CPU, ``nn.LSTM`` in float32 goes through oneDNN's fused operator
+    ``aten::mkldnn_rnn_layer``, but not within ``reproduce.onednn(False)``; ``nn.GRU`` never, and of our compiled loop
+    only what surrounds it is seen. Watched, torch may take ``add`` in place of ``add_``."""
+    names = Counter()
 
     class Watch(TorchDispatchMode):  # sees what runs below autograd
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-            names.add(func._schema.name)
+            names[func._schema.name] += 1
             return func(*args, **(kwargs or {}))
 
     with Watch():
         call()
-    return {name for name in names if name.startswith("aten::")}
+    return Counter({name: count for name, count in names.items() if name.startswith("aten::")})
 
 
 def environment():
