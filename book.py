@@ -6,6 +6,7 @@ python book.py lab                 open the chapters in JupyterLab
 python book.py execute [CHAPTER]   run notebooks and store their outputs
 python book.py release             make the student notebooks from their solutions
 python book.py grade FOLDER        grade a folder of submissions
+python book.py bench               time the layers on this machine and redraw the benchmark page
 """
 
 import argparse
@@ -29,6 +30,7 @@ STAMPED = {
 }
 # The settings of another, older processor: numbers that survive them survive a change of machine.
 OTHER_CPU = {"MKL_CBWR": "COMPATIBLE", "ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}
+OTHER_CPU |= {"NUMBA_CPU_NAME": "generic", "OPENBLAS_CORETYPE": "Nehalem"}
 
 
 class Failure(Exception):
@@ -154,6 +156,7 @@ def arguments():
         ("execute", "run notebooks and store their outputs"),
         ("release", "make the student notebooks from their solutions"),
         ("grade", "grade a folder of submissions"),
+        ("bench", "time the layers on this machine and redraw the benchmark page"),
     ]:
         command = add(name, text)
         command.add_argument("--gpu", action="store_true", help="install torch with CUDA (Linux, several GB)")
@@ -187,6 +190,8 @@ def main():
         return python("tools/execute.py", *args.chapter)
     if args.command == "release":
         return python("tools/release.py")
+    if args.command == "bench":
+        return python("-m", "gatedrnn.cli", "bench", "--renew") or python("tools/execute.py", "reference/benchmark")
     # The folders are the caller's, not the book's: make them absolute before the working folder changes.
     folder, out = Path(args.folder).resolve(), Path(args.out).resolve()
     return python("-m", "course.grader", args.assignment, folder, "--out", out)

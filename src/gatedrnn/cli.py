@@ -1,4 +1,4 @@
-"""The command ``gatedrnn``: list the studies, run one, and judge the claims by what is stored."""
+"""The command ``gatedrnn``: list the studies, run one, judge the claims by what is stored, time this machine."""
 
 import argparse
 import importlib
@@ -28,6 +28,10 @@ def _parser():
 
     add("studies", studies, "list the studies", "One line says what each of them measures.")
     add("verdicts", verdicts, "judge the article's claims by the stored results")
+    text = "About a minute; leave the machine alone meanwhile."
+    command = add("bench", bench, "measure some speed ratios on this machine, beside the stored ones", text)
+    text = "instead, measure the study engine anew and put it in the place of the stored one"
+    command.add_argument("--renew", action="store_true", help=text)
     more = "Finished runs are kept in results/ and not repeated, so Ctrl-C or a kill costs only the runs in progress."
     command = add("run", run, "run a study, or what is left of it", more)
     command.add_argument("study", choices=STUDIES, metavar="STUDY", help=f"one of: {', '.join(STUDIES)}")
@@ -61,6 +65,12 @@ def verdicts(args):
     return claims.main()
 
 
+def bench(args):
+    from gatedrnn.studies import engine
+
+    engine.renew() if args.renew else engine.main()
+
+
 def run(args):
     """Every phase of a study in turn. A phase may build on the rows of those before it, hence none begins while one of
     those has failed."""
@@ -90,3 +100,7 @@ def _open(path, study):
         return results.Store(path, study.KEYS, [*study.COLUMNS, "error"])
     except ValueError as error:  # not a file of this study
         raise results.Stop(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -3,7 +3,10 @@
 One row is one cell at one hidden size: forward and backward of ten models, batch 32, 100 steps, 2 inputs, float32, one
 thread, four candidates timed in turns over 30 rounds. ``torch``: ten ``nn.LSTM`` (oneDNN on) or ``nn.GRU``;
 ``compiled`` and ``loop``: one layer of ours with ten seeds; ``products``: the matrix products of the layer alone, all
-seeds at once, which no implementation can do without. A speed-up is the ratio of two medians with its bootstrap interval."""
+seeds at once, which no implementation can do without. A speed-up is the ratio of two medians with its bootstrap
+interval."""
+
+import os
 
 import pandas as pd
 import torch
@@ -13,6 +16,7 @@ from gatedrnn import GRU, LSTM, reproducible, results
 from gatedrnn.bench import compare_times, environment, ratio
 from gatedrnn.studies import speed
 from gatedrnn.studies.speed import call
+from gatedrnn.sweep import run_all
 
 S, B, T, I, ROUNDS = 10, 32, 100, 2, 30
 CELLS = {"lstm": (nn.LSTM, LSTM), "gru": (nn.GRU, GRU)}
@@ -93,6 +97,17 @@ def beside_stored():
     return pd.DataFrame(
         [(*label, show(a), show(b)) for *label, a, b in rows], columns=["ratio", "of", "here", "stored"]
     )
+
+
+def renew():
+    """Measure this study again on this machine, and only then put its rows in the place of the stored ones."""
+    path = results.folder() / "engine.csv"
+    fresh = path.with_name("engine.new.csv")
+    fresh.unlink(missing_ok=True)
+    store = results.Store(fresh, KEYS, [*COLUMNS, "error"])
+    if run_all(measure, grid(store), store, progress="engine"):
+        raise results.Stop(f"some measurements failed; the errors are in {fresh}, and {path} is as it was")
+    os.replace(fresh, path)
 
 
 def main():
