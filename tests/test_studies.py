@@ -7,13 +7,11 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from gatedrnn import cli, cost, reproducible, results, sweep
-from gatedrnn.bench import compare_times
 from gatedrnn.cells import CELLS
 from gatedrnn.stats import compare
-from gatedrnn.studies import speech, speed
+from gatedrnn.studies import speech
 from gatedrnn.train import train
 
 
@@ -116,43 +114,6 @@ def test_the_speech_study_asks_for_what_is_stored():
     asked = [run for phase in speech.PHASES for config in phase(store) for run in sweep.runs(config)]
     assert len(asked) == len(store.rows())
     assert all(run in store for run in asked)
-
-
-def test_the_speed_study_stores_each_comparison_of_each_block(monkeypatch):
-    configs, times = speed.grid(None), []
-
-    def quick(candidates, rounds):
-        times.append((sorted(candidates), rounds))
-        return compare_times(candidates, rounds=2, warmup=0)
-
-    monkeypatch.setattr(speed, "compare_times", quick)
-    assert len({tuple(config.values()) for config in configs}) == 12 * 4 + 3 * 3
-    (row,) = speed.measure(next(c for c in configs if c["comparison"] == "native" and c["mode"] == "step"))
-    assert set(row) == {*speed.KEYS, *speed.COLUMNS}
-    assert (row["comparison"], row["mode"], row["hidden_size"], row["rounds"]) == ("native", "step", 32, 30)
-    assert times == [(["nn.GRU, oneDNN off", "nn.LSTM, oneDNN off"], 30)]  # only what the row compares
-
-
-def test_the_speed_study_names_the_kernel_that_ran():
-    reproducible(dtype=torch.float32)
-    rows = {row["comparison"]: row for row in speed.measure("step", 8, rounds=2)}
-    assert list(rows) == list(speed.PAIRS)
-    assert (rows["default"]["a_fused"], rows["default"]["b_fused"]) == (False, True)  # nn.GRU, nn.LSTM
-    assert (rows["native"]["a_fused"], rows["native"]["b_fused"]) == (False, False)
-    for row in rows.values():
-        assert 0 < row["low"] <= row["ratio"] <= row["high"]
-        assert row["a_q25_ms"] <= row["a_median_ms"] <= row["a_q75_ms"]
-
-
-def test_the_stored_speed_rows_are_whole_and_of_one_machine():
-    rows = results.read("speed")
-    expected = {
-        (c, mode, H) for mode, H in speed.BLOCKS for c in (speed.SEED_PAIRS if mode == "ten seeds" else speed.PAIRS)
-    }
-    assert {(r.comparison, r.mode, r.hidden_size) for r in rows.itertuples()} == expected
-    assert len(rows) == len(expected)
-    assert len(rows[["cpu", "torch", "threads", "instructions"]].drop_duplicates()) == 1
-    assert (rows.threads == 1).all()
 
 
 def test_every_paper_of_the_registry_is_in_the_bibliography():

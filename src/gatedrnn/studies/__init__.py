@@ -3,4 +3,15 @@
 ``gatedrnn run STUDY`` writes one row a run into ``results/<study>.csv`` and leaves out those that are there, so a study
 can be stopped and started at any moment. Its docstring says what is measured, and by which rule it is judged."""
 
-STUDIES = ("speed", "factorial", "updates", "memory", "engine", "panel", "small_data", "convergence", "speech")
+STUDIES = (
+    "speed",
+    "factorial",
+    "updates",
+    "memory",
+    "engine",
+    "panel",
+    "small_data",
+    "convergence",
+    "capacity",
+    "speech",
+)

@@ -6,17 +6,15 @@ sequence carries from step to step; both are stored under the kernel "native", a
 how much a fresh process grows at most during one training step of the same size. Kernels: ``native``, torch's layer
 with oneDNN off; ``fused``, torch's layer with oneDNN on; ``ours``, the loop of ``gatedrnn``. The column ``ran`` says
 what ran: "fused" if oneDNN's layer did, else "loop", as for the GRU and the RNN, for which torch has no fused kernel.
-All rows but ``peak`` are exact: the same on any machine with the same torch. ``peak`` is the median of three processes,
-because it moves from one to the next: by about a MB, now and then by a quarter. It counts whole pages and what the
-allocator takes in advance, but not what fits into memory that the process freed before. It needs Linux; elsewhere it
-is missing.
+All rows but ``peak`` are exact: the same on any machine with the same torch. ``peak`` is of one process a row; a second
+one differs by some per cent. It counts whole pages and what the allocator takes in advance, but not what fits into
+memory that the process freed before. It needs Linux; elsewhere it is missing.
 
 Rule of C19, fixed before the runs. At H = 128, LSTM over GRU of the same hidden size: the bytes of the weights, of the
 state, and of the activations on both of torch's kernels. Supported: each of the four is at least 10 % larger for the
 LSTM. Not supported: none is. Mixed: some are. ``peak`` and ``ours`` are shown and decide nothing."""
 
 import re
-import statistics
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -80,7 +78,7 @@ def peak(cell, kernel, hidden_size):
     torch.set_num_threads(1)
     with built(cell, kernel, hidden_size) as layer:
         x = torch.randn(B, T, I, dtype=torch.float32)
-        layer(x[:1, :1])[0].sum().backward()  # loads the code that is loaded at first use
+        layer(x[:, :2])[0].sum().backward()  # with the whole batch: loads the code that is loaded at first use
         Path("/proc/self/clear_refs").write_text("5")
         before = _highest()
         layer(x)[0].sum().backward()
@@ -92,13 +90,12 @@ def _highest():
     return 1024 * int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
 
 
-def _peaks(*layer, children=3):
-    """The median ``peak`` of fresh processes; None where it cannot be measured."""
+def _peak_of_child(*layer):
+    """``peak`` in a fresh process; None where it cannot be measured."""
     if sys.platform != "linux":
         return None
-    code = [sys.executable, "-c", f"from gatedrnn.studies import memory; print(memory.peak(*{layer}))"]
-    runs = [subprocess.run(code, stdout=subprocess.PIPE, text=True, check=True) for _ in range(children)]
-    return statistics.median_low(int(run.stdout) for run in runs)
+    code = f"from gatedrnn.studies import memory; print(memory.peak(*{layer}))"
+    return int(subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
 def measure(config):
@@ -114,7 +111,7 @@ def measure(config):
             _, state = layer(x)
             size = sum(part.nbytes for part in (state if isinstance(state, tuple) else (state,)))
         else:
-            size = sum(kept(layer, x)) if quantity == "activations" else _peaks(*layer_of)
+            size = sum(kept(layer, x)) if quantity == "activations" else _peak_of_child(*layer_of)
         ran = "fused" if "aten::mkldnn_rnn_layer" in kernels(lambda: layer(x)) else "loop"
     machine = environment()
     row = config | {"bytes": size, "ran": ran} | sizes
