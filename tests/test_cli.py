@@ -33,7 +33,7 @@ def test_wrong_arguments_are_named(args, complaint, capsys):
     assert complaint in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["studies"], ["run"], ["verdicts"]], ids=str)
+@pytest.mark.parametrize("command", [[], ["studies"], ["run"], ["verdicts"], ["bench"]], ids=str)
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main([*command, "--help"])

@@ -64,7 +64,41 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path):
     assert resumed.history.equals(whole.history)
     for a, b in zip(resumed.model.parameters(), whole.model.parameters(), strict=True):
         assert torch.equal(a, b)
+    assert all(torch.equal(resumed.best[name], value) for name, value in whole.best.items())
     assert resumed.seconds > 0
+
+
+def test_the_best_weights_of_each_seed_are_kept():
+    """Those of the evaluation with its lowest loss: trained so far and no further, the model has the same."""
+    config = replace(SMALL, learning_rate=0.1, evaluate_every=5)  # a rate at which the loss goes up and down
+    run, steps = train(config), {}
+    for k, seed in enumerate(config.seeds):
+        history = run.history[run.history.seed == seed]
+        steps[seed] = int(history.step.loc[history.loss.idxmin()])
+        model = train(replace(config, steps=steps[seed])).model if steps[seed] else module.build(config)
+        for name, value in model.state_dict().items():
+            assert torch.equal(run.best[name][k], value[k]), (seed, name)
+    assert min(steps.values()) < config.steps  # else this test says nothing
+
+
+def test_weights_with_a_loss_that_is_not_finite_are_never_the_best():
+    model, rows = module.build(SMALL), []
+    best = {name: value.clone() for name, value in model.state_dict().items()}
+    for last, value in (
+        (float("nan"), 1.0),
+        (2.0, 2.0),
+        (float("nan"), 3.0),
+        (2.5, 4.0),
+        (1.0, 5.0),
+        (-float("inf"), 6.0),
+    ):
+        rows += [{"seed": seed, "loss": last} for seed in SMALL.seeds]
+        for p in model.parameters():
+            p.data.fill_(value)
+        module._keep_best(best, model, rows, SMALL.seeds)
+        expected = {1.0: None, 2.0: 2.0, 3.0: 2.0, 4.0: 2.0, 5.0: 5.0, 6.0: 5.0}[value]
+        if expected:
+            assert all((tensor == expected).all() for tensor in best.values())
 
 
 def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""Check the installed environment: consistent packages, and a Jupyter kernel that is this Python's own."""
+"""Check the installed environment: consistent packages, a Jupyter kernel of this Python, layers that compile."""
 
 import re
 import subprocess
@@ -21,3 +21,7 @@ if wrong:
     sys.exit("pip check found packages that do not fit together:\n" + "\n".join(wrong))
 if "python3" not in KernelSpecManager().find_kernel_specs():
     sys.exit("Jupyter knows no kernel named 'python3'; reinstall ipykernel.")
+
+from gatedrnn import kernels  # noqa: E402 - only after the check that what it needs is there
+
+kernels.compile_all()

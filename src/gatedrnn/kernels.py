@@ -241,3 +241,11 @@ class Fused(torch.autograd.Function):
         kernel(*(part.numpy() for part in (M, z, *rest, dout, *dstate, dM, dx)))
         dx = dx.permute(0, 3, 1, 2) if dx.numel() else None
         return dx.sum(0, keepdim=True) if ctx.shared and dx is not None else dx, dM, *(d.mT for d in dstate)
+
+
+def compile_all():
+    """Compile everything for float32 and float64, about half a minute; kept on disk, so that no reader waits for it."""
+    for dtype in (torch.float32, torch.float64):
+        x, M, h = (torch.zeros(*shape, dtype=dtype) for shape in ((1, 1, 1, 1), (1, 4, 3), (1, 1, 1)))
+        for state in ((h,), (h, h)):
+            Fused.apply(x.requires_grad_(), M.requires_grad_(), *state)[0].sum().backward()

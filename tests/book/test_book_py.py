@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 BOOK = ROOT / "book.py"
-COMMANDS = ["build", "test", "lab", "execute", "release", "grade"]
+COMMANDS = ["build", "test", "lab", "execute", "release", "grade", "bench"]
 
 
 @pytest.fixture
