@@ -102,7 +102,7 @@ def kill(book, monkeypatch, at):
     monkeypatch.setattr(book, "step", step)
 
 
-@pytest.mark.parametrize("at", ["locked packages", "torch", "data packages", "check"])
+@pytest.mark.parametrize("at", ["locked packages", "torch", "data packages", "check, and compile the layers"])
 def test_a_killed_setup_leaves_no_stamp(book, monkeypatch, at):
     kill(book, monkeypatch, at)
     with pytest.raises(KeyboardInterrupt):
