@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 import pandas as pd
 
-from gatedrnn import results, rules
+from gatedrnn import evidence, results, rules
 from gatedrnn.results import NoResults, read
 from gatedrnn.rules import RULES
 
@@ -52,8 +52,8 @@ class Verdict:
 def load():
     """The claims, in the order of the file. A ValueError names the claim, or the task of the panel, that is wrong."""
     names, claims = {field.name for field in fields(Claim)} - {"id"}, []
-    rules.panel()
-    for id, entry in rules.register()["claims"].items():
+    evidence.panel()
+    for id, entry in evidence.register()["claims"].items():
         if wrong := sorted(names ^ set(entry)):
             raise ValueError(f"claim {id}: the fields {wrong} are missing or unknown; needed are {sorted(names)}")
         claim = Claim(id, **entry)

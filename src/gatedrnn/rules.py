@@ -2,106 +2,25 @@
 
 A rule takes the regime and the parameters of a claim and returns ``(verdict, effect, interval, details)``: three
 texts, and for each task, kernel or quantity a row (label, difference, low, high, margin, judgement). It raises
-NoResults while a row that it needs is missing. A positive difference favours the article; a ratio is GRU over LSTM for
-times, LSTM over GRU for memory. A seed that failed (an error, or no score) is a result: it scores the worst possible,
-which is 0 for accuracies and solved tasks and the task's worst stored score for losses; it never reaches a threshold;
-and its loss over time is the worst of the two cells. Rules that count tasks, kernels or shapes yield no p-value of
-their own, so none is adjusted for the number of claims. Nothing here imports torch."""
+``results.NoResults`` while a row that it needs is missing. A positive difference favours the article; a ratio is GRU
+over LSTM for times, LSTM over GRU for memory. A seed that failed (an error, or no score) is a result: it scores the
+worst possible (see ``evidence``), never reaches a threshold, and its loss over time is the worst of the two cells.
+Rules that count tasks, kernels or shapes yield no p-value of their own, so none is adjusted for the number of claims.
+Nothing here imports torch."""
 
-import json
 from collections import Counter
 from fractions import Fraction
-from functools import cache
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from gatedrnn import stats
-from gatedrnn.results import NoResults, read
+from gatedrnn.evidence import both_cells, evaluations, final_scores, lacking, panel, rows_of, values_at
 
-FILE = Path(__file__).resolve().parents[2] / "claims.yml"
 SUPPORTED, NOT_SUPPORTED, MIXED, INCONCLUSIVE = "Supported", "Not supported", "Mixed", "Inconclusive"
 VARIANTS = list(product(["gru"], ["one", "per gate"], ["after", "before"]))  # of the factorial: cell, products, reset
 VARIANTS += product(["cifg", "lstm"], ["one", "per gate"], ["-"])
-
-
-def register():
-    """All of ``claims.yml``, {"panel": ..., "claims": ...}."""
-    return _parsed(FILE.read_text(encoding="utf-8"))
-
-
-_parsed = cache(yaml.safe_load)  # parsing takes longer than most rules, and each rule asks for several tasks
-
-
-def panel():
-    """The tasks of the panel, {name: its entry in ``claims.yml``}; a ValueError names a task that is wrong."""
-    tasks = register()["panel"]
-    for name, task in tasks.items():
-        needed = {"unit", "better", "margin", "seeds", "do_nothing" if "do_nothing" in task else "loss_margin"}
-        if set(task) - {"range"} != needed or task["better"] not in ("higher", "lower"):
-            raise ValueError(f"panel, {name}: give {sorted(needed)}, perhaps range; better is higher or lower: {task}")
-        if min(task["margin"], task.get("loss_margin", 1), task.get("do_nothing", 1)) <= 0 or task["seeds"] < 2:
-            raise ValueError(f"panel, {name}: margins and losses must be above 0, the seeds at least 2: {task}")
-    return tasks
-
-
-def _lacking(study, what):
-    return NoResults(f"results/{study}.csv: {what}. Make the rest with: gatedrnn run {study}")
-
-
-def _select(study, **where):
-    """The rows of the study with these values; NoResults if it lacks one of the columns."""
-    rows = read(study)
-    if lacking := sorted(set(where) - set(rows)):
-        raise _lacking(study, f"no column {', '.join(lacking)}")
-    return rows[np.logical_and.reduce([rows[name] == value for name, value in where.items()])]
-
-
-def _grid(study, column, levels, **where):
-    """The values of a column at every combination of ``levels`` {column: values}, an array; NoResults if one lacks."""
-    rows, points = _select(study, **where), pd.MultiIndex.from_product(levels.values(), names=list(levels))
-    if lacking := sorted({*levels, column} - set(rows)):
-        raise _lacking(study, f"no column {', '.join(lacking)}")
-    values = pd.Series(rows[column].to_numpy(), pd.MultiIndex.from_frame(rows[list(levels)])).dropna()
-    if values.index.duplicated().any():
-        raise ValueError(f"results/{study}.csv: {column} is stored twice at {where}, {list(levels)}")
-    if len(absent := points.difference(values.index)):
-        raise _lacking(study, f"{len(absent)} of {len(points)} values of {column} at {where} are missing")
-    return values.reindex(points).to_numpy()
-
-
-def _arms(study, task, matched, bias="default", share=1.0):
-    """The final rows of the LSTM and of the GRU, sorted by seed; NoResults unless both have every seed."""
-    arms, seeds = [], panel()[task]["seeds"]
-    for cell, how in (("lstm", "reference"), ("gru", matched)):
-        where = {"task": task, "cell": cell, "matched": how, "bias": bias, "share": share}
-        rows = _select(study, phase="final", **where).sort_values("seed", ignore_index=True)
-        if len(rows) != seeds or rows.seed.nunique() != seeds:
-            raise _lacking(study, f"{len(rows)} rows for {seeds} seeds of " + ", ".join(map(str, where.values())))
-        arms.append(rows.assign(failed=rows.error.notna() | rows.score.isna()))
-    if list(arms[0].seed) != list(arms[1].seed):
-        raise _lacking(study, f"the two cells have different seeds on {task}")
-    return arms
-
-
-def _scores(study, task, matched, share=1.0):
-    """The scores of the LSTM and of the GRU, one a seed, the worst possible where a seed failed."""
-    spec, arms = panel()[task], _arms(study, task, matched, share=share)
-    worst = 0.0 if spec["better"] == "higher" else _select(study, phase="final", task=task).score.max()
-    lstm, gru = (rows.score.mask(rows.failed, worst).to_numpy(float) for rows in arms)
-    if np.isnan([lstm, gru]).any():
-        raise _lacking(study, f"every run of {task} failed, so there is no worst score")
-    if "range" in spec and 0 < max(lstm.max(), gru.max()) <= 1:
-        raise ValueError(f"results/{study}.csv: the scores of {task} look like fractions; its unit is {spec['unit']}")
-    return lstm, gru
-
-
-def _curve(row):
-    """The evaluations of a run, an array (n, 4): step, training loss, validation loss, validation score."""
-    return np.array(json.loads(row.curve), dtype=float).reshape(-1, 4)
 
 
 def _informative(task, matched, tuning_seeds):
@@ -109,12 +28,12 @@ def _informative(task, matched, tuning_seeds):
     if "range" not in (spec := panel()[task]):
         return True
     means = []
-    for final in _arms("panel", task, matched):
-        where = final.loc[0, ["task", "cell", "matched", "bias", "learning_rate"]].to_dict()
-        rows = _select("panel", phase="tuning", **where)
+    for final in both_cells("panel", task, matched):
+        where = final.loc[0, ["task", "cell", "bias", "learning_rate"]].to_dict()  # tuned once for a cell
+        rows = rows_of("panel", phase="tuning", **where)
         if len(rows) != tuning_seeds:
-            raise _lacking("panel", f"{len(rows)} of {tuning_seeds} tuning runs of {where}")
-        curves = [_curve(row) for row in rows.itertuples() if isinstance(row.curve, str)]
+            raise lacking("panel", f"{len(rows)} of {tuning_seeds} tuning runs of {where}")
+        curves = [evaluations(row) for row in rows.itertuples() if isinstance(row.curve, str)]
         best = [curve[np.nanargmin(curve[:, 2]), 3] for curve in curves if np.isfinite(curve[:, 2]).any()]
         if max(best, default=0) > 1:
             raise ValueError(f"results/panel.csv: valid_score in the curves of {task} must be a fraction, not {best}")
@@ -152,7 +71,7 @@ def _agree(words):
 def _panel_scores(matched, needed, against, tuning_seeds, enough, accepted):
     details = []
     for task, spec in panel().items():
-        lstm, gru = _scores("panel", task, matched)
+        lstm, gru = final_scores("panel", task, matched)
         c = stats.compare(gru, lstm, spec["margin"], spec["better"] == "higher")
         if not _informative(task, matched, tuning_seeds):
             judgement = "out of range"
@@ -190,7 +109,9 @@ def small_data(matched, tasks, small, full, needed):
     for task in tasks:
         spec = panel()[task]
         sign = 1 if spec["better"] == "higher" else -1
-        leads = [sign * (gru - lstm) for lstm, gru in (_scores("small_data", task, matched, s) for s in [*small, full])]
+        leads = [
+            sign * (gru - lstm) for lstm, gru in (final_scores("small_data", task, matched, s) for s in [*small, full])
+        ]
         lead = np.mean(leads[:-1], axis=0)
         few, change = stats.compare(lead, 0 * lead, spec["margin"]), stats.compare(lead, leads[-1])
         supports = few.difference >= few.margin and few.low > 0 and change.low > 0
@@ -209,7 +130,7 @@ def times_to_threshold(source, task, matched, bias, solved):
     """Steps to the threshold, one a seed, inf if never, of the LSTM and the GRU; and the steps of the training. The
     threshold is ``solved`` of the loss of doing nothing, or the LSTM's median best validation loss + loss_margin. If
     half of the LSTM's seeds failed there is no such median, and nobody reaches it."""
-    spec, arms = panel()[task], _arms(source, task, matched, bias)
+    spec, arms = panel()[task], both_cells(source, task, matched, bias)
     if len(limits := set(pd.concat(arms).steps.dropna())) != 1:
         raise ValueError(f"results/{source}.csv: runs of {task} must have one number of steps, not {sorted(limits)}")
     best = np.median(arms[0].valid.mask(arms[0].failed, np.inf))
@@ -221,7 +142,7 @@ def times_to_threshold(source, task, matched, bias, solved):
 def _time(row, threshold):
     if row.failed or threshold == np.inf:
         return np.inf
-    curve = _curve(row)
+    curve = evaluations(row)
     return stats.steps_to(curve[:, 0], curve[:, 2], threshold)
 
 
@@ -246,7 +167,7 @@ def faster(modes, kernels, grids, ratio, needed, slower, against):
     or more; against it, ratios of ``slower`` or more at a share ``against`` or more. All of them must agree."""
     details, texts = [], []
     for mode, kernel in product(modes, kernels):
-        ratios = _grid("speed", "ratio", grids[mode], mode=mode, comparison=kernel)
+        ratios = values_at("speed", "ratio", grids[mode], mode=mode, comparison=kernel)
         fast, slow = np.mean(ratios <= ratio), np.mean(ratios >= slower)
         word = SUPPORTED if fast >= needed else NOT_SUPPORTED if slow >= against else INCONCLUSIVE
         details.append((f"{mode}, {kernel}", np.median(ratios), ratios.min(), ratios.max(), ratio, word))
@@ -259,7 +180,7 @@ def memory(hidden_size, ratio, quantities):
     details = []
     for quantity, kernel in ((name, kernel) for name, kernels in quantities.items() for kernel in kernels):
         where = {"quantity": quantity, "kernel": kernel, "hidden_size": hidden_size}
-        lstm, gru = _grid("memory", "bytes", {"cell": ["lstm", "gru"]}, **where)
+        lstm, gru = values_at("memory", "bytes", {"cell": ["lstm", "gru"]}, **where)
         value = lstm / gru
         judgement = "more" if value >= ratio else "not more"
         details.append((f"{quantity}, {kernel}", value, value, value, ratio, judgement))
@@ -287,9 +208,9 @@ def gates(hidden_size, batch_size, share):
 def _between_blocks(H, B):
     """Sums of squares of log seconds in one stratum: between three and four blocks, and in total."""
     variants = pd.MultiIndex.from_tuples(VARIANTS, names=["cell", "products", "reset"])
-    rows = _select("factorial", hidden_size=H, batch_size=B).set_index(variants.names)
+    rows = rows_of("factorial", hidden_size=H, batch_size=B).set_index(variants.names)
     if set(rows.seconds.dropna().index) != set(variants) or len(rows) != len(variants):
-        raise _lacking("factorial", f"{len(rows)} of {len(variants)} variants at hidden size {H}, batch size {B}")
+        raise lacking("factorial", f"{len(rows)} of {len(variants)} variants at hidden size {H}, batch size {B}")
     y, centre = np.log(rows.seconds), np.log(rows.seconds).mean()
     means = y.groupby(rows.blocks.to_numpy()).transform("mean")
     return ((means - centre) ** 2).sum(), ((y - centre) ** 2).sum()
@@ -314,13 +235,13 @@ def quality_for_time(matched, kernels, tasks, needed):
 def losses_over_time(task, matched, kernel):
     """The mean of the best validation loss so far over the common CPU time, one a seed, of the LSTM and of the GRU. A
     step lasts as long as an update of torch's own layer. The common time begins when both cells have been evaluated."""
-    arms, seconds = _arms("panel", task, matched), []
+    arms, seconds = both_cells("panel", task, matched), []
     for rows in arms:
         if rows.failed.all():
-            raise _lacking("panel", f"every run of {rows.cell[0]} failed on {task}")
+            raise lacking("panel", f"every run of {rows.cell[0]} failed on {task}")
         where, H = {"task": task, "cell": rows.cell[0], "kernel": kernel}, int(rows.hidden_size[~rows.failed].iloc[0])
-        seconds += _grid("updates", "seconds", {"hidden_size": [H]}, **where).tolist()
-    runs = [[None if row.failed else _curve(row) for row in rows.itertuples()] for rows in arms]
+        seconds += values_at("updates", "seconds", {"hidden_size": [H]}, **where).tolist()
+    runs = [[None if row.failed else evaluations(row) for row in rows.itertuples()] for rows in arms]
     evaluated = [c[[0, -1], 0] * s for curves, s in zip(runs, seconds, strict=True) for c in curves if c is not None]
     start, end = max(first for first, _ in evaluated), min(last for _, last in evaluated)
     if start >= end:
