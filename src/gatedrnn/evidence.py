@@ -43,16 +43,16 @@ def lacking(study, what):
 def rows_of(study, **where):
     """The rows of the study with these values; NoResults if it lacks one of the columns."""
     rows = read(study)
-    if lacking := sorted(set(where) - set(rows)):
-        raise lacking(study, f"no column {', '.join(lacking)}")
+    if absent := sorted(set(where) - set(rows)):
+        raise lacking(study, f"no column {', '.join(absent)}")
     return rows[np.logical_and.reduce([rows[name] == value for name, value in where.items()])]
 
 
 def values_at(study, column, levels, **where):
     """The values of a column at every combination of ``levels`` {column: values}, an array; NoResults if one lacks."""
     rows, points = rows_of(study, **where), pd.MultiIndex.from_product(levels.values(), names=list(levels))
-    if lacking := sorted({*levels, column} - set(rows)):
-        raise lacking(study, f"no column {', '.join(lacking)}")
+    if absent := sorted({*levels, column} - set(rows)):
+        raise lacking(study, f"no column {', '.join(absent)}")
     values = pd.Series(rows[column].to_numpy(), pd.MultiIndex.from_frame(rows[list(levels)])).dropna()
     if values.index.duplicated().any():
         raise ValueError(f"results/{study}.csv: {column} is stored twice at {where}, {list(levels)}")

@@ -18,7 +18,7 @@ from gatedrnn import GRU, LSTM, reproducible
 from gatedrnn.bench import compare_times, environment, kernels, ratio
 from gatedrnn.reproduce import onednn
 
-INPUTS, SECONDS, ROUNDS = 64, 1.0, (5, 30)  # a row is measured for about a second, but for 5 to 30 rounds
+INPUTS, SECONDS, ROUNDS = 64, 0.6, (5, 30)  # a row is measured for about 0.6 s, but for 5 to 30 rounds
 COMPARISONS = ("default", "native", "loop", "compiled")
 SEQUENCES = list(product((32, 64, 128, 256, 512), (20, 100, 400), (1, 16, 64)))  # H, T, B
 SHAPES = {"training": SEQUENCES, "inference": SEQUENCES, "step": [(H, 1, 1) for H in (32, 64, 128, 256, 512)]}
@@ -52,14 +52,14 @@ def candidates(comparison, mode, hidden_size, length, batch_size):
 
 
 def measure(config):
-    """One row: both cells timed in turns for about a second."""
+    """One row: both cells timed in turns."""
     reproducible(dtype=torch.float32)
     pair = candidates(**config)
     for run in pair.values():
         run()  # the first call compiles and fills caches
     once = sum(timeit.timeit(run, number=1) for run in pair.values())
     rounds = min(max(math.ceil(SECONDS / once), ROUNDS[0]), ROUNDS[1])
-    r = ratio(compare_times(pair, rounds=rounds, warmup=1), "gru", "lstm")
+    r = ratio(compare_times(pair, rounds=rounds, warmup=0), "gru", "lstm")
     row = config | {"ratio": r.ratio, "low": r.low, "high": r.high, "rounds": rounds}
     for cell, quartiles in (("gru", r.quartiles_a), ("lstm", r.quartiles_b)):
         row |= {f"{cell}_{q}_ms": 1e3 * t for q, t in zip(("q25", "median", "q75"), quartiles, strict=True)}
