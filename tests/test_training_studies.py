@@ -80,7 +80,7 @@ def test_a_stored_row_comes_out_the_same_again(name):
     rng = np.random.default_rng()
     calls = [call for call in configs(name) if call["share"] < 1 or name != "small_data"]
     call = calls[rng.integers(len(calls))]
-    config = training.config(call, small_data.STEPS if name == "small_data" else None)
+    config = training.config(call, getattr(STUDIES[name], "STEPS", None))
     history = train(replace(config, steps=config.evaluate_every), progress=False).history
     rows = STORED[name].rows()
     for seed in call["seeds"]:

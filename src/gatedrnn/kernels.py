@@ -20,7 +20,6 @@ import torch
 from numba import njit, types
 from numba.extending import overload
 from threadpoolctl import ThreadpoolController
-from torch.autograd.function import once_differentiable
 
 ThreadpoolController().select(internal_api="openblas").limit(limits=1, user_api="blas")
 # "contract" allows fused multiply-add. Full fast-math would let the compiler cancel the rounding trick in `_exp`.
@@ -229,8 +228,11 @@ class Fused(torch.autograd.Function):
         return output, *(part.mT.clone(memory_format=ROWS) for part in last)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx, dout, *dlast):
+        if torch.is_grad_enabled():  # create_graph=True: without this, a second derivative could be missing unseen
+            raise RuntimeError(
+                "the compiled loop cannot be differentiated twice: set layer.fast = False before the call"
+            )
         M, z, *rest = ctx.saved_tensors
         (S, T, G, B), I = rest[-1].shape, z.shape[2] - M.shape[1] // 4 - 1
         given = lambda d, shape, order: z.new_zeros(shape) if d is None else d.permute(order).clone(memory_format=ROWS)

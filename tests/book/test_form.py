@@ -9,7 +9,8 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CHAPTERS = sorted((ROOT / "chapters").rglob("*.ipynb"))
+REFERENCE = sorted((ROOT / "chapters" / "reference").rglob("*.ipynb"))
+CHAPTERS = sorted({*(ROOT / "chapters").rglob("*.ipynb")} - {*REFERENCE})
 COURSE = sorted((ROOT / "course").rglob("*.ipynb"))
 
 
@@ -19,8 +20,8 @@ def test_chapter_has_the_form(path):
     assert not problems, "\n" + "\n".join(problems)
 
 
-@pytest.mark.parametrize("path", COURSE, ids=lambda p: f"{p.parent.name}/{p.stem}")
-def test_assignment_is_stored_as_it_ran(path):
+@pytest.mark.parametrize("path", COURSE + REFERENCE, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_assignment_or_reference_page_is_stored_as_it_ran(path):
     problems = form.stored(path)
     assert not problems, "\n" + "\n".join(problems)
 
@@ -28,7 +29,7 @@ def test_assignment_is_stored_as_it_ran(path):
 def test_reviewed_list_names_only_cells_that_exist():
     tagged = {
         ("/".join(path.with_suffix("").parts[-2:]), cell.id)
-        for path in (*CHAPTERS, *COURSE)
+        for path in (*CHAPTERS, *COURSE, *REFERENCE)
         for cell in form.read(path).cells
         if "nbval-ignore-output" in form.tags(cell)
     }
