@@ -77,7 +77,7 @@ def verdict(claim):
     except NoResults as missing:
         return Verdict(claim.id, NO_RESULT, _short(missing), "", claim.figure, pd.DataFrame(columns=COLUMNS))
     for regime in claim.secondary:
-        changed = ", ".join(f"{key} {value}" for key, value in regime.items() if claim.regime.get(key) != value)
+        changed = ", ".join(_plain(key, value) for key, value in regime.items() if claim.regime.get(key) != value)
         try:
             effect += f"; secondary ({changed}): {RULES[claim.rule](**regime, **claim.parameters)[0]}"
         except NoResults as missing:
@@ -99,13 +99,19 @@ def main():
 
 
 def article(chapter):
-    """Markdown: a table of the claims that the chapter (``performance/speed``) settles; ValueError if it has none."""
+    """Markdown: a list of the claims that the chapter (``performance/speed``) settles; ValueError if it has none."""
     if not (claims := [claim for claim in load() if claim.chapter == chapter]):
         raise ValueError(f"no claim belongs to the chapter {chapter!r}; see chapter in claims.yml")
-    lines = ["| claim | the article | verdict | effect | interval |", "|---|---|---|---|---|"]
+    lines = []
     for claim, found in ((claim, verdict(claim)) for claim in claims):
-        lines.append(f'| {claim.id} | "{claim.quote}" | **{found.verdict}** | {found.effect} | {found.interval} |')
+        span = f" ({found.interval})" if found.interval else ""
+        measured = f"{claim.endpoint[0].upper()}{claim.endpoint[1:]}: {found.effect}{span}."
+        lines.append(f'- **{claim.id}: {found.verdict}.** "{claim.quote}". {measured}')
     return "\n".join(lines)
+
+
+def _plain(key, value):
+    return f"{key} {', '.join(map(str, value)) if isinstance(value, list) else value}"
 
 
 def _short(missing):

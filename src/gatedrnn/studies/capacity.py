@@ -1,7 +1,7 @@
 """How many random labels a cell can store for each of its parameters: after Collins et al. 2017 (replication R8).
 
 N strings of 8 steps of 4 random signs get a random label, 0 or 1, read at the last step. RNN, GRU and LSTM of 4, 8 and
-12 units are trained on all N strings at once, 2,000 steps of Adam at 1e-2 falling to 0 along a cosine, three seeds. A
+12 units are trained on all N strings at once, 1,500 steps of Adam at 1e-2 falling to 0 along a cosine, three seeds. A
 model that labels a share 1 - e rightly has stored N (1 - h(e)) bits, h the binary entropy of e (0 bits if e is 1/2 or
 more). N runs from 1 to 5 labels a parameter, readout included; the capacity of a cell is the largest number of bits a
 parameter over these N. Pass, fixed before the runs: 2 to 6 bits a parameter for every cell; capacities of any two cells
@@ -21,7 +21,7 @@ from gatedrnn.models import SequenceModel
 from gatedrnn.tasks import generator
 from gatedrnn.train import clip_per_seed
 
-CELLS, SIZES, RATIOS, SEEDS, STEPS, T, I = ("rnn", "gru", "lstm"), (4, 8, 12), (1, 2, 3, 4, 5), [0, 1, 2], 2000, 8, 4
+CELLS, SIZES, RATIOS, SEEDS, STEPS, T, I = ("rnn", "gru", "lstm"), (4, 8, 12), (1, 2, 3, 4, 5), [0, 1, 2], 1500, 8, 4
 KEYS = ["cell", "hidden_size", "labels_per_parameter", "seed"]
 COLUMNS = ["parameters", "strings", "wrong", "bits", "bits_per_parameter", "cpu_seconds", "cpu", "torch", "threads"]
 
