@@ -104,7 +104,8 @@ FOLDED = [page for page in PAGES if page.startswith("chapters/") and (ROOT / f"{
 def test_folds_open_by_keyboard(visit, page):
     tab = visit(page)
     folds = tab.query_selector_all("article details")
-    assert len(folds) >= 9  # three questions with three options each
+    # in a chapter three questions with three options each; a page of the reference has no quiz
+    assert len(folds) >= (1 if page.startswith("chapters/reference/") else 9)
     for fold in (folds[0], folds[-1]):
         fold.query_selector("summary").focus()
         tab.keyboard.press("Enter")
