@@ -75,15 +75,15 @@ def test_stored_columns_agree_with_their_curve(name):
             assert row["score"] == (row["valid"] <= 0.01 * floor)
 
 
-# Tasks and biases that have learned much by the first evaluation: there, with another processor's rounding, the loss was
-# off by up to a tenth (pixels) and by a factor of four (recall, nearly solved by then). Every other one: below 0.01 %.
+# Tasks and biases that have learned much by the first evaluation: there, with another processor's rounding, the loss
+# was off by up to a tenth (pixels) and by a factor of four (recall, nearly solved by then). Every other one: below 0.01 %.
 CHAOTIC = {("pixels", "default"), ("recall", "chrono")}
 
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_stored_row_comes_out_the_same_again(name):
     """A row drawn anew at every run of the tests, its seeds together as the study trained them, up to the first
-    evaluation after the start. On the same processor the curve comes out to its last digit; 1 % allows for another's."""
+    evaluation after the start. On the same processor it comes out to its last digit; 1 % allows for another's."""
     rng = np.random.default_rng()
     calls = [call for call in configs(name) if call["share"] < 1 or name != "small_data"]
     call = calls[rng.integers(len(calls))]
