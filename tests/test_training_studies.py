@@ -76,7 +76,7 @@ def test_stored_columns_agree_with_their_curve(name):
 
 
 # Tasks and biases that have learned much by the first evaluation: there, with another processor's rounding, the loss
-# was off by up to a tenth (pixels) and by a factor of four (recall, nearly solved by then). Every other one: below 0.01 %.
+# was off by up to a tenth (pixels) and by a factor of four (recall, nearly solved by then). The others: below 0.01 %.
 CHAOTIC = {("pixels", "default"), ("recall", "chrono")}
 
 
