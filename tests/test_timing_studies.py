@@ -122,7 +122,7 @@ def test_the_engine_does_the_same_work_in_all_its_forms():
     assert kernels(found["products"])["aten::bmm"] == 2 * engine.T + 1
 
 
-def test_the_readers_table_shows_stored_and_new_side_by_side(monkeypatch):
+def test_the_readers_table_shows_stored_and_new_side_by_side(monkeypatch, capsys):
     monkeypatch.setattr(engine, "QUICK", engine.QUICK[:2] + engine.QUICK[-1:])
     monkeypatch.setattr(speed, "SECONDS", 0.0)
     quick = engine.measure
@@ -132,6 +132,10 @@ def test_the_readers_table_shows_stored_and_new_side_by_side(monkeypatch):
     assert len(table) == 5
     stored = results.read("engine").set_index(engine.KEYS).loc[("gru", 32)]
     assert table.stored.iloc[-1].startswith(f"{stored.compiled_ratio:.2f} [")
+    torch.set_num_threads(2)
+    cli.main(["bench"])
+    here, there = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("here:", "stored:"))]
+    assert here.split(", ")[2] == there.split(", ")[2] == "1 thread"
 
 
 def test_every_shape_of_the_readers_table_is_stored():

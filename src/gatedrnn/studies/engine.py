@@ -112,8 +112,9 @@ def renew():
 
 def main():
     """Print this machine's ratios beside the stored ones, for ``gatedrnn bench``."""
-    now, then = environment(), results.read("engine").iloc[0]
+    print("Measuring for about half a minute; leave the machine alone.", flush=True)
     table = beside_stored()
+    now, then = environment(), results.read("engine").iloc[0]  # now: after the threads are set
     for place, machine in (("here", now), ("stored", then)):
         facts = f"{machine['cpu']} ({machine['instructions']}), torch {machine['torch']}, {machine['threads']} thread"
         print(
