@@ -8,7 +8,15 @@ import torch
 from gatedrnn.cells import CELLS, get_cell
 
 B, H = 2, 3
-SYMBOLS = {r"\sigma": "sigmoid", r"\tanh": "tanh", r"\odot": "*", "{t-1}": "before", "{t}": "t", "{hn}": "hn"}
+SYMBOLS = {
+    r"\sigma": "sigmoid",
+    r"\mathrm{relu}": "relu",
+    r"\tanh": "tanh",
+    r"\odot": "*",
+    "{t-1}": "before",
+    "{t}": "t",
+    "{hn}": "hn",
+}
 
 
 def in_python(line):
@@ -25,7 +33,7 @@ def test_the_equations_are_the_step(cell):
     W, U, b = torch.randn(G * H, 4), torch.randn(G * H, H), torch.randn(G * H)
     x, state = torch.randn(B, 4), tuple(torch.randn(B, H) for _ in cell.states)
     vectors = {name: torch.randn(H) for name in cell.vectors}
-    names = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "x_t": x} | vectors
+    names = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu, "x_t": x} | vectors
     names |= {f"{name}_before": value for name, value in zip(cell.states, state, strict=True)}
     for letter, rows in {"W": W, "U": U, "b": b}.items():
         names |= {f"{letter}_{gate}": block for gate, block in zip(cell.gates, rows.chunk(G), strict=True)}
@@ -35,7 +43,7 @@ def test_the_equations_are_the_step(cell):
     new, gates = cell.step(x @ W.T + b, state, {"U": U} | vectors)
     for name, value in zip(cell.states, new, strict=True):
         torch.testing.assert_close(names[f"{name}_t"], value, rtol=0, atol=1e-14)
-    for name in set(gates) - {"n"} if cell.name == "rnn" else set(gates):
+    for name in set(gates) - {"n"} if cell.name in ("rnn", "rnn_relu") else set(gates):
         torch.testing.assert_close(names[f"{name}_t"], gates[name], rtol=0, atol=1e-14)
 
 

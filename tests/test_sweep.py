@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 import os
 import random
 import signal
@@ -171,6 +172,14 @@ def test_a_scheduler_that_goes_away_costs_no_finished_run(tiny, dask):
     assert error.splitlines()[-1].endswith("every finished run is stored: run again to go on")
     assert "Traceback" not in error
     assert len(store_of(tiny).rows()) == 9
+
+
+def test_no_part_of_dask_writes_a_traceback_beside_our_line(dask):
+    """Which of them notices a lost scheduler first, and logs it, depends on the moment."""
+    pytest.importorskip("distributed")
+    with sweep.cluster(dask.address):
+        loud = ["distributed", "distributed.client", "distributed.batched", "distributed.comm.tcp", "distributed.core"]
+        assert {logging.getLogger(name).getEffectiveLevel() for name in loud} == {logging.CRITICAL}
 
 
 def test_no_scheduler_and_no_dask_are_one_line_each(tiny, monkeypatch):

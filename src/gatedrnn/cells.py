@@ -16,6 +16,12 @@ def rnn(x, state, p):
     return (h,), {"n": h}
 
 
+def rnn_relu(x, state, p):
+    (h,) = state
+    h = (x + h @ p["U"].mT).relu()  # h_t = relu(W x_t + U h_{t-1} + b)
+    return (h,), {"n": h}
+
+
 def lstm(x, state, p):
     h, c = state
     i, f, g, o = (x + h @ p["U"].mT).chunk(4, -1)
@@ -84,6 +90,42 @@ def no_forget(x, state, p):
     return (h, c), {"i": i, "g": g, "o": o, "c": c}
 
 
+def no_input(x, state, p):
+    h, c = state
+    f, g, o = (x + h @ p["U"].mT).chunk(3, -1)
+    f, g, o = f.sigmoid(), g.tanh(), o.sigmoid()
+    c = f * c + g  # c_t = f_t * c_{t-1} + g_t
+    h = o * c.tanh()  # h_t = o_t * tanh(c_t)
+    return (h, c), {"f": f, "g": g, "o": o, "c": c}
+
+
+def no_output(x, state, p):
+    h, c = state
+    i, f, g = (x + h @ p["U"].mT).chunk(3, -1)
+    i, f, g = i.sigmoid(), f.sigmoid(), g.tanh()
+    c = f * c + i * g  # c_t = f_t * c_{t-1} + i_t * g_t
+    h = c.tanh()  # h_t = tanh(c_t)
+    return (h, c), {"i": i, "f": f, "g": g, "c": c}
+
+
+def no_output_tanh(x, state, p):
+    h, c = state
+    i, f, g, o = (x + h @ p["U"].mT).chunk(4, -1)
+    i, f, g, o = i.sigmoid(), f.sigmoid(), g.tanh(), o.sigmoid()
+    c = f * c + i * g  # c_t = f_t * c_{t-1} + i_t * g_t
+    h = o * c  # h_t = o_t * c_t
+    return (h, c), {"i": i, "f": f, "g": g, "o": o, "c": c}
+
+
+def cifg_no_output(x, state, p):
+    h, c = state
+    f, g = (x + h @ p["U"].mT).chunk(2, -1)
+    f, g = f.sigmoid(), g.tanh()
+    c = g.lerp(c, f)  # c_t = f_t * c_{t-1} + (1 - f_t) * g_t
+    h = c.tanh()  # h_t = tanh(c_t)
+    return (h, c), {"f": f, "g": g, "c": c}
+
+
 def mgu(x, state, p):
     (h,) = state
     H = h.shape[-1]
@@ -118,7 +160,9 @@ def _block(s, activation=r"\sigma", peep=None):
 _I, _F, _O, _R, _Z = (_block(s) for s in "iforz")
 _G, _N = _block("g", r"\tanh"), _block("n", r"\tanh")
 _C = r"c_t = f_t \odot c_{t-1} + i_t \odot g_t"
-_H = r"h_t = o_t \odot \tanh(c_t)"
+_CG = r"c_t = f_t \odot c_{t-1} + g_t"
+_CC = r"c_t = f_t \odot c_{t-1} + (1 - f_t) \odot g_t"
+_H, _HN, _HC = r"h_t = o_t \odot \tanh(c_t)", r"h_t = \tanh(c_t)", r"h_t = o_t \odot c_t"
 _MIX = r"h_t = (1 - z_t) \odot n_t + z_t \odot h_{t-1}"
 _MIX_F = r"h_t = (1 - f_t) \odot h_{t-1} + f_t \odot n_t"
 _AFTER = r"n_t = \tanh(W_n x_t + b_n + r_t \odot (U_n h_{t-1} + b_{hn}))"
@@ -132,10 +176,15 @@ _CELLS = (
     Cell("gru", gru, tuple("rzn"), H, "cho2014", (_R, _Z, _AFTER, _MIX), ("b_hn",), ("z", 1)),
     Cell("gru_before", gru_before, tuple("rzn"), H, "cho2014", (_R, _Z, _BEFORE, _MIX), keeps=("z", 1)),
     Cell("gru_noreset", gru_noreset, tuple("zn"), H, "ravanelli2018", (_Z, _N, _MIX), keeps=("z", 1)),
-    Cell("cifg", cifg, tuple("fgo"), HC, "greff2017", (_F, _G, _O, _C.replace("i_t", "(1 - f_t)"), _H), keeps=("f", 1)),
+    Cell("cifg", cifg, tuple("fgo"), HC, "greff2017", (_F, _G, _O, _CC, _H), keeps=("f", 1)),
+    Cell("cifg_no_output", cifg_no_output, tuple("fg"), HC, "greff2017", (_F, _G, _CC, _HN), keeps=("f", 1)),
     Cell("peephole", peephole, tuple("ifgo"), HC, "gers2002", _PEEPHOLES, ("p_i", "p_f", "p_o"), ("f", 1)),
     Cell("no_forget", no_forget, tuple("igo"), HC, "hochreiter1997", (_I, _G, _O, _C.replace(r"f_t \odot ", ""), _H)),
+    Cell("no_input", no_input, tuple("fgo"), HC, "greff2017", (_F, _G, _O, _CG, _H), keeps=("f", 1)),
+    Cell("no_output", no_output, tuple("ifg"), HC, "greff2017", (_I, _F, _G, _C, _HN), keeps=("f", 1)),
+    Cell("no_output_tanh", no_output_tanh, tuple("ifgo"), HC, "greff2017", (_I, _F, _G, _O, _C, _HC), keeps=("f", 1)),
     Cell("mgu", mgu, tuple("fn"), H, "zhou2016", (_F, _BEFORE.replace("r_t", "f_t"), _MIX_F), keeps=("f", -1)),
+    Cell("rnn_relu", rnn_relu, tuple("n"), H, "weiss2018", (r"h_t = \mathrm{relu}(W x_t + U h_{t-1} + b)",)),
 )
 CELLS = {cell.name: cell for cell in _CELLS}
 

@@ -32,21 +32,27 @@ def state(cell, hidden_size):
 # and tanh want their own results, a matrix product the vector that was multiplied. Nothing asks for a sum.
 KEPT = {
     "rnn": ("h",),
+    "rnn_relu": ("h",),
     "lstm": ("i", "f", "g", "o", "c", "tanh c", "h"),
     "gru": ("r", "z", "n", "U_n h + b_hn", "h"),
     "gru_before": ("r", "z", "n", "r h", "h"),
     "gru_noreset": ("z", "n", "h"),
     "cifg": ("f", "g", "o", "c", "tanh c", "h"),
+    "cifg_no_output": ("f", "g", "c", "h"),  # h is tanh c
     "peephole": ("i", "f", "g", "o", "c", "tanh c", "h"),
     "no_forget": ("i", "g", "o", "tanh c", "h"),  # c is only added to: nothing asks for it
+    "no_input": ("f", "g", "o", "c", "tanh c", "h"),
+    "no_output": ("i", "f", "g", "c", "h"),
+    "no_output_tanh": ("i", "f", "g", "o", "c", "h"),
     "mgu": ("f", "n", "f h", "h"),
 }
 
 
 def activations(cell, input_size, hidden_size):
     """Numbers that training must keep for each step of each sequence until its backward pass, in the step functions as
-    they are written: I for the input and H for each vector in ``KEPT``. Over T steps the RNN and the peephole LSTM keep
-    one vector more, the state at the end. Kernels of a library may keep more."""
+    they are written: I for the input and H for each vector in ``KEPT``. Over T steps a cell keeps one vector more if
+    the state at the end is a factor or a kept result: the RNNs, and the LSTMs with peepholes or without an output gate
+    or its tanh. Kernels of a library may keep more."""
     I, H = _whole("input_size", input_size), _whole("hidden_size", hidden_size)
     return I + len(KEPT[get_cell(cell).name]) * H
 

@@ -13,6 +13,11 @@ STYLES = {
     "cifg": ("CIFG", "#56B4E9", "-."),
     "peephole": ("LSTM, peepholes", "#009E73", (0, (8, 2))),
     "no_forget": ("LSTM, no forget gate", "#882255", (0, (1, 3))),
+    "no_input": ("LSTM, no input gate", "#332288", (0, (6, 1, 1, 1, 1, 1))),
+    "no_output": ("LSTM, no output gate", "#117733", (0, (2, 1))),
+    "no_output_tanh": ("LSTM, no output tanh", "#AA4499", (0, (10, 2, 2, 2))),
+    "cifg_no_output": ("CIFG, no output gate", "#44AA99", (0, (4, 1, 1, 1))),
+    "rnn_relu": ("RNN, ReLU", "#888888", (0, (1, 1))),
     "mgu": ("MGU", "#999933", (0, (4, 4))),
 }
 

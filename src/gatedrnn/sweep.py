@@ -144,7 +144,8 @@ def cluster(address):
         from distributed import Client
     except ImportError:
         raise Stop('--scheduler needs Dask: pip install "gatedrnn[cluster]"') from None
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # else a lost scheduler means tracebacks, too
+    for name in ("distributed", "distributed.client"):  # else a lost scheduler means tracebacks, too
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # the second has a level of its own; the others inherit
     try:
         client = Client(address, timeout=10)
     except (OSError, ValueError) as error:
