@@ -32,7 +32,6 @@ def state(cell, hidden_size):
 # and tanh want their own results, a matrix product the vector that was multiplied. Nothing asks for a sum.
 KEPT = {
     "rnn": ("h",),
-    "rnn_relu": ("h",),
     "lstm": ("i", "f", "g", "o", "c", "tanh c", "h"),
     "gru": ("r", "z", "n", "U_n h + b_hn", "h"),
     "gru_before": ("r", "z", "n", "r h", "h"),
@@ -45,6 +44,7 @@ KEPT = {
     "no_output": ("i", "f", "g", "c", "h"),
     "no_output_tanh": ("i", "f", "g", "o", "c", "h"),
     "mgu": ("f", "n", "f h", "h"),
+    "rnn_relu": ("h",),
 }
 
 
