@@ -18,15 +18,16 @@ from gatedrnn.models import SequenceModel
 from gatedrnn.tasks import Batch, generator, loss, score
 
 INITS = {"uniform": initialise.uniform, "orthogonal": initialise.orthogonal}
-# What a checkpoint must agree with: all but the number of steps.
-_identity = lambda config: str({name: value for name, value in vars(config).items() if name != "steps"})
+# What a checkpoint must agree with: all but the number of steps, unless the learning rate depends on it.
+_identity = lambda config: str({k: v for k, v in vars(config).items() if k != "steps" or config.cosine})
 
 
 @dataclass(frozen=True)
 class Config:
     """Everything a run depends on; a ValueError names a value out of range. ``clip`` bounds each model's gradient norm.
     ``bias``: None keeps the initial one, a number is that of the gate that keeps the old state, "chrono" spreads its
-    time constants up to ``length``."""
+    time constants up to ``length``. ``until``: stop once each seed has had a validation loss of at most this. With
+    ``cosine`` the learning rate falls to 0 along half a cosine over ``steps``."""
 
     task: object
     cell: str
@@ -40,6 +41,8 @@ class Config:
     init: str = "uniform"
     bias: float | str | None = None
     evaluate_every: int = 100
+    until: float | None = None
+    cosine: bool = False
 
     def __post_init__(self):
         for name in ("hidden_size", "length", "steps", "batch_size", "learning_rate", "clip", "evaluate_every"):
@@ -70,7 +73,7 @@ class Run:
 
     def final(self, column="score"):
         """The last value of a column for each seed, in the order of ``config.seeds``."""
-        last = self.history[self.history.step == self.config.steps]
+        last = self.history[self.history.step == self.history.step.max()]
         return last.set_index("seed")[column].loc[list(self.config.seeds)].to_numpy()
 
 
@@ -140,10 +143,16 @@ def train(config, checkpoint=None, progress=None):
             if checkpoint:
                 spent = before + time.process_time() - clock
                 _save(checkpoint, config, model, optimiser, best, rows, diverged, step, spent)
+        if step % config.evaluate_every == 0 and _arrived(rows, config):
+            break
         if step < config.steps:
             optimiser.zero_grad()
             losses.sum().backward()  # the models share no parameter: each gets the gradient of its own loss
             clip_per_seed(list(model.parameters()), config.clip)
+            if config.cosine:
+                optimiser.param_groups[0]["lr"] = (
+                    config.learning_rate * (1 + math.cos(math.pi * step / config.steps)) / 2
+                )
             optimiser.step()
             bar.update()
     bar.close()
@@ -156,6 +165,12 @@ def _rows(config, model, step, train_losses, held_out):
     parts = (train_losses, loss(kind, prediction, held_out), score(kind, prediction, held_out))
     columns = zip(config.seeds, *(part.tolist() for part in parts), strict=True)
     return [{"seed": s, "step": step, "train_loss": t, "loss": l, "score": a} for s, t, l, a in columns]
+
+
+def _arrived(rows, config):
+    """Whether each seed has had a validation loss of at most ``until``."""
+    there = {row["seed"] for row in rows if config.until is not None and row["loss"] <= config.until}
+    return there == set(config.seeds)
 
 
 def _keep_best(best, model, rows, seeds):

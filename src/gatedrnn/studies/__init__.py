@@ -14,4 +14,5 @@ STUDIES = (
     "convergence",
     "capacity",
     "speech",
+    "counting",
 )

@@ -24,9 +24,10 @@ from gatedrnn.train import Config, train
 RATES, TUNING_SEEDS, SEEDS, EVALUATIONS = (1e-3, 3e-3, 1e-2, 3e-2), [100, 101], list(range(10)), 20
 MODELS = (("lstm", "reference"), ("gru", "hidden size"), ("gru", "parameters"))
 BIAS = {"default": None, "one": 1.0, "chrono": "chrono"}
+RUN = ["hidden_size", "parameters", "steps", "best_step", "valid", "curve", "diverged_at"]  # what ``as_rows`` adds
+RUN += ["cpu_seconds", "cpu", "torch", "threads"]
 KEYS = ["phase", "task", "cell", "matched", "bias", "learning_rate", "share", "seed"]
-COLUMNS = ["hidden_size", "parameters", "steps", "best_step", "valid", "score", "curve", "diverged_at"]
-COLUMNS += ["cpu_seconds", "cpu", "torch", "threads"]
+COLUMNS = [*RUN, "score"]
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,14 @@ PANEL = {
 }
 
 
+def units(cell, matched, width, inputs):
+    """The units of a cell that is matched to an LSTM with ``width`` units and so many inputs."""
+    return cost.match(cell, cost.parameters("lstm", inputs, width), inputs) if matched == "parameters" else width
+
+
 def hidden_size(task, cell, matched):
     """The units of a cell on a task."""
-    width, inputs = PANEL[task].width, PANEL[task].task().input_size
-    return cost.match(cell, cost.parameters("lstm", inputs, width), inputs) if matched == "parameters" else width
+    return units(cell, matched, PANEL[task].width, PANEL[task].task().input_size)
 
 
 def config(call, steps=None):
@@ -91,20 +96,24 @@ def measure(call, steps=None):
     """Train the seeds of a call; one row a seed. The test part is not looked at while tuning."""
     reproducible(dtype=torch.float32)
     run = train(config(call, steps), progress=False)
+    scores = judge(call["task"], run) if call["phase"] == "final" else [None] * len(call["seeds"])
+    return as_rows(call, run, [{"score": score} for score in scores])
+
+
+def as_rows(call, run, measured):
+    """A row a seed: the key columns of the call, the size and cost of the run, its curve, and what was measured."""
     c, machine = run.config, environment()
-    scores = judge(call["task"], run) if call["phase"] == "final" else [None] * len(c.seeds)
-    shared = {name: call[name] for name in KEYS[:-1]} | {"hidden_size": c.hidden_size, "steps": c.steps}
-    shared |= {"parameters": cost.parameters(c.cell, c.task.input_size, c.hidden_size)}
-    shared |= {"cpu_seconds": round(run.seconds / len(c.seeds), 2)} | {
-        k: machine[k] for k in ("cpu", "torch", "threads")
-    }
+    shared = {name: value for name, value in call.items() if name != "seeds"}
+    shared |= {"hidden_size": c.hidden_size, "parameters": cost.parameters(c.cell, c.task.input_size, c.hidden_size)}
+    shared |= {"steps": c.steps, "cpu_seconds": round(run.seconds / len(c.seeds), 2)}
+    shared |= {name: machine[name] for name in ("cpu", "torch", "threads")}
     rows = []
-    for seed, value in zip(c.seeds, scores, strict=True):
+    for seed, columns in zip(c.seeds, measured, strict=True):
         history = run.history[run.history.seed == seed]
         best = history.loc[history.loss.idxmin()] if history.loss.notna().any() else {"step": None, "loss": None}
         curve = [[int(step), *map(_digits, rest)] for step, *rest in history.drop(columns="seed").values.tolist()]
-        row = {"seed": seed, "best_step": best["step"], "valid": best["loss"], "score": value}
-        rows.append(shared | row | {"curve": json.dumps(curve), "diverged_at": run.diverged.get(seed)})
+        row = {"seed": seed, "best_step": best["step"], "valid": best["loss"], "curve": json.dumps(curve)}
+        rows.append(shared | row | {"diverged_at": run.diverged.get(seed)} | columns)
     return rows
 
 
