@@ -3,7 +3,7 @@
 In the examples time runs to the right, and - is not scored."""
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from gatedrnn import datasets
 from gatedrnn.parts import RealTask, classify, count, first_share, split_by_class
-from gatedrnn.tasks import Batch
+from gatedrnn.tasks import Batch, _whole
 
 WEEK, AHEAD, FIRST = 168, 24, 672  # hours; the first row that four weeks precede
 ROWS = {"train": (FIRST, 12_000), "valid": (12_000, 14_000), "test": (14_000, 17_520)}  # of the traffic, from and below
@@ -215,9 +215,16 @@ class PixelDigits(RealTask):
     input    p1 p3 p5 ... p195        28 x 28 pixels, averaged 2 x 2 to 14 x 14, from 0 (paper) to 1 (ink), are read
              p2 p4 p6 ... p196        two at a step, left to right and top to bottom: T = 98, 7 steps a row
     target   -  -  -  ... 7
-    ``length`` steps are kept from the beginning of each image. Reference: all digits equally likely."""
+    The last ``tail`` of the ``length`` steps are blank; those before them are the beginning of the image. Reference:
+    all digits equally likely."""
 
-    input_size, output_size, whole, longest = 2, 10, 98, 98
+    tail: int = field(default=0, kw_only=True)
+    input_size, output_size, shortest = 2, 10, property(lambda self: self.tail + 1)
+    whole = longest = property(lambda self: 98 + self.tail)
+
+    def __post_init__(self):
+        super().__post_init__()
+        _whole("tail", self.tail, 0)
 
     def _items(self, name):
         _, labels, split = _images()
@@ -225,4 +232,4 @@ class PixelDigits(RealTask):
 
     def _take(self, indices, length):
         images, labels, _ = _images()
-        return classify(list(images[indices, :length]), labels[indices])
+        return classify(list(F.pad(images[indices, : length - self.tail], (0, 0, 0, self.tail))), labels[indices])

@@ -15,4 +15,5 @@ STUDIES = (
     "capacity",
     "speech",
     "counting",
+    "long_range",
 )
