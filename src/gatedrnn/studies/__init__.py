@@ -16,4 +16,5 @@ STUDIES = (
     "speech",
     "counting",
     "long_range",
+    "retention",
 )
