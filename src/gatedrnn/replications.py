@@ -65,7 +65,7 @@ def r6():
     """Gate ablations after Jozefowicz, Zaremba and Sutskever 2015 and Greff et al. 2017: sums of two numbers of up to
     two digits, and JSB-like chorales; equal hidden size, five seeds."""
     score = lambda task, cell, bias="default": arm(
-        "ablations", "score", 5, part="ablation", task=task, cell=cell, bias=bias
+        "ablations", "score", 5, part="ablation", phase="final", task=task, cell=cell, bias=bias
     ).astype(float)
     gap = lambda a, b, task="addition": stats.compare(score(task, *a), score(task, *b))
     c = gap(["no_forget"], ["rnn"])

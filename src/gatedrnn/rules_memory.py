@@ -121,7 +121,9 @@ def ladder(gates, tasks, margin):
 
 def ladder_steps(task, cell):
     """The steps a cell of the ladder needed, one a seed; twice the steps of the training if it never got there."""
-    steps, limit = (arm("ablations", c, part="ladder", task=task, cell=cell) for c in ("solved_at", "steps"))
+    steps, limit = (
+        arm("ablations", c, part="ladder", phase="final", task=task, cell=cell) for c in ("solved_at", "steps")
+    )
     return np.where(steps < 0, 2 * limit, steps).astype(float)
 
 

@@ -242,3 +242,21 @@ class AssociativeRecall(Task):
         match = x[:, 0:-2:2, : self.keys] @ x[:, -1, : self.keys, None]  # (B, length, 1): 1 at the pair asked for
         answer = (match * x[:, 1:-2:2, self.keys : -1]).sum(1, keepdim=True)
         return F.pad(CERTAIN * answer, (0, 0, x.shape[1] - 1, 0))
+
+
+@dataclass(frozen=True)
+class Varied:
+    """A task whose training batches each have a length of their own, uniform from its shortest to ``length``; it is
+    validated on 256 sequences of the full length."""
+
+    task: Task
+    input_size, output_size = property(lambda self: self.task.input_size), property(lambda self: self.task.output_size)
+    loss = property(lambda self: self.task.loss)
+
+    def batch(self, generator, batch_size, length):
+        drawn = torch.randint(self.task.shortest, self.task.check_length(length) + 1, (1,), generator=generator)
+        return self.task.batch(generator, batch_size, drawn.item())
+
+    def part(self, name, length):
+        """The sequences for "valid", always the same."""
+        return self.task.batch(generator(0, 0, name), 256, length)

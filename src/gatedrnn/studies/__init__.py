@@ -17,4 +17,8 @@ STUDIES = (
     "counting",
     "long_range",
     "retention",
+    "copying",
+    "languages",
+    "control",
+    "ablations",
 )
