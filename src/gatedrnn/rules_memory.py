@@ -130,7 +130,7 @@ def ladder_steps(task, cell):
 def lengths_solved(task, cell, matched, bias, solved, lengths):
     """Whether each seed solved each length, ``(lengths, seeds)``; words a^n b^n are solved up to the horizon."""
     if task == "counting":
-        horizon = arm("counting", "horizon", cell=cell, matched=matched, bias=bias)
+        horizon = arm("counting", "horizon", words="drawn", cell=cell, matched=matched, bias=bias)
         return np.array(lengths)[:, None] <= horizon
     where = {"phase": "final", "task": task, "cell": cell, "matched": matched, "bias": bias}
     return np.array([arm("long_range", "quality", length=length, **where) >= solved for length in lengths])
@@ -252,11 +252,12 @@ def preserves(matched, bias, error, accuracy, needed):
     )
 
 
-def unbounded(slope, highest, matched):
+def unbounded(slope, highest, matched, words):
     """For: the largest |c| of the LSTM grows by more than ``slope`` a step on the letters a, its interval above, and no
     GRU's |h| passes ``highest``. Against: the interval lies below ``slope``, or a GRU passes."""
-    grows = arm("counting", "slope", cell="lstm", matched="reference", bias="default").astype(float)
-    top = float(arm("counting", "highest", cell="gru", matched=matched, bias="default").max())
+    where = {"words": words, "bias": "default"}
+    grows = arm("counting", "slope", cell="lstm", matched="reference", **where).astype(float)
+    top = float(arm("counting", "highest", cell="gru", matched=matched, **where).max())
     c = stats.compare(grows, np.full(SEEDS, slope))
     details = [
         ("LSTM, slope of max |c|", c.difference + slope, c.low + slope, c.high + slope, slope, ""),

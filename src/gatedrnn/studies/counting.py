@@ -1,14 +1,16 @@
 """Words a^n b^n: how far beyond the longest word of the training does a trained network count? (C08, C33, R1)
 
 After Weiss, Goldberg and Yahav 2018: 10 units, words of n = 1 to 100, Adam at 1e-2 falling to 0 along half a cosine,
-2,400 steps, ten seeds; a batch holds 32 words where the pilot of the rule took all 100. Besides the cells of that paper
-(one layer each) the GRU of as many parameters as the LSTM, and both with chrono initialisation. ``horizon`` is the
-largest n such that all words of 5 to n letters a are closed exactly: every scored symbol is the likeliest. ``slope``:
-by how much the largest ``|c|`` (``|h|`` in a cell without c) grows a step, fitted over the letters a from the 51st to
-the 500th; ``highest``: the largest ``|h|`` on a^500 b^500; ``trajectory``: the state that is largest after a^500 at
-every tenth step of that word."""
+2,400 steps, ten seeds. ``words``: a batch holds 32 words drawn at random ("drawn"), or all 100 ("all"), which was added
+when the first had been run, at a third of the words the pilot of the rule took, and is dearer. Besides the cells of
+that paper (one layer each) the GRU of as many parameters as the LSTM, and both with chrono initialisation. ``horizon``
+is the largest n such that all words of 5 to n letters a are closed exactly: every scored symbol is the likeliest.
+``slope``: by how much the largest ``|c|`` (``|h|`` in a cell without c) grows a step, fitted over the letters a from
+the 51st to the 500th; ``highest``: the largest ``|h|`` on a^500 b^500; ``trajectory``: the state that is largest after
+a^500 at every tenth step of that word."""
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,7 +20,7 @@ from gatedrnn.studies.training import RUN, SEEDS, as_rows, units
 from gatedrnn.tasks import AnBn
 from gatedrnn.train import Config, train
 
-KEYS = ["cell", "matched", "bias", "seed"]
+KEYS = ["words", "cell", "matched", "bias", "seed"]
 COLUMNS = [*RUN, "horizon", "slope", "highest", "trajectory"]
 WIDTH, TRAINED, FIRST, LONGEST, STEPS, RATE = 10, 100, 5, 500, 2400, 1e-2
 ARMS = [
@@ -34,12 +36,31 @@ ARMS = [
 ]
 
 
-def arms(store):
-    """Every cell, its ten seeds together."""
-    return [{"cell": cell, "matched": how, "bias": bias, "seeds": SEEDS} for cell, how, bias in ARMS]
+ALL = [("lstm", "reference"), ("gru", "hidden size"), ("gru_before", "hidden size"), ("gru_noreset", "hidden size")]
 
 
-PHASES = [arms]  # about 20 minutes of one core
+@dataclass(frozen=True)
+class AllWords(AnBn):
+    """Every word from n = 1 to ``length``, whatever the size of the batch."""
+
+    _draw = lambda self, generator, B, N: self.words(range(1, N + 1))
+
+
+def drawn(store):
+    """Every cell, its ten seeds together, on words drawn at random."""
+    return [_call("drawn", *arm) for arm in ARMS]
+
+
+def whole(store):
+    """The cells of the paper on all words at every step."""
+    return [_call("all", cell, how, "default") for cell, how in ALL]
+
+
+PHASES = [drawn, whole]  # about 12 and 20 minutes of one core
+
+
+def _call(words, cell, matched, bias):
+    return {"words": words, "cell": cell, "matched": matched, "bias": bias, "seeds": SEEDS}
 
 
 def config(call):
@@ -47,7 +68,8 @@ def config(call):
     size = units(call["cell"], call["matched"], WIDTH, AnBn.input_size)
     bias = None if call["bias"] == "default" else call["bias"]
     options = {"learning_rate": RATE, "cosine": True, "bias": bias, "evaluate_every": 120}
-    return Config(AnBn(), call["cell"], size, TRAINED, tuple(call["seeds"]), STEPS, **options)
+    task = AnBn() if call["words"] == "drawn" else AllWords()
+    return Config(task, call["cell"], size, TRAINED, tuple(call["seeds"]), STEPS, **options)
 
 
 def measure(call):
