@@ -174,7 +174,7 @@ class AnBn(Task):
     n = 3:   input    # a a a b b b        scored from the first b on: before it nobody can know,
              target   - - - - b b #        after it everything is determined; # fills up shorter words"""
 
-    input_size, output_size = 3, 3  # the symbols # a b
+    input_size, output_size, letters = 3, 3, 2  # the symbols # a b
     # Input b at step t, counted from 0, fits the words with t/2 <= n < t, all equally likely. If t is odd none of them
     # ends there. If t = 2k, one of m = min(k, N + 1 - k) does, and together they lose m ln m - (m - 1) ln(m - 1).
     # Summed over k this telescopes twice, up to N/2 rounded down and up; N (N + 1) / 2 steps are scored in the N words.
@@ -182,13 +182,13 @@ class AnBn(Task):
     _draw = lambda self, generator, B, N: self.words(torch.randint(1, N + 1, (B,), generator=generator))
 
     def words(self, counts):
-        """The words of these n, in their order: a ``Batch`` with T = 2 * max(n) + 1."""
+        """The words of these n, in their order: a ``Batch`` with T = ``letters`` * max(n) + 1."""
         n = torch.as_tensor(counts)
         if n.ndim != 1 or n.is_floating_point() or not len(n) or n.min() < 1:
             raise ValueError(f"counts must be a list of whole numbers of at least 1, not {counts!r}")
-        n, t = n[:, None], torch.arange(2 * n.max() + 2)
-        word = torch.where(t > n, 2, 1) * ((t > 0) & (t <= 2 * n))  # (B, T + 1)
-        return Batch(F.one_hot(word[:, :-1], 3).to(torch.get_default_dtype()), word[:, 1:], word[:, :-1] == 2)
+        n, t, k = n[:, None], torch.arange(self.letters * n.max() + 2), self.letters
+        word = ((t - 1) // n + 1) * ((t > 0) & (t <= k * n))  # (B, T + 1)
+        return Batch(F.one_hot(word[:, :-1], k + 1).to(torch.get_default_dtype()), word[:, 1:], word[:, :-1] >= 2)
 
     def oracle(self, x):
         a, b = x[..., 1].cumsum(1), x[..., 2].cumsum(1)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from gatedrnn import reproducible
-from gatedrnn.formal import Addition, DelayedXor
+from gatedrnn.operations import Addition, DelayedXor
 from gatedrnn.realtasks import Chorales
 from gatedrnn.stats import steps_to
 from gatedrnn.studies.training import BIAS, RUN, SEEDS, TUNING_SEEDS, as_rows, units

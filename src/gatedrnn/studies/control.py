@@ -1,15 +1,16 @@
 """Fine control and intricate patterns: four tasks of one memory operation each, and Markov sources. (C05, C10)
 
-``formal.Control``: accumulate, latch, overwrite and clear, trained at length 50 and tested at 200; ``formal.Markov`` of
-order 1 to 6 at length 100. The LSTM has 16 units, the GRUs as many or as many parameters; 1,500 steps, ten seeds; the
-learning rate, of {0.003, 0.01, 0.03}, is that of the lowest validation loss on two tuning seeds for each cell and task
-(the GRU tuned at equal parameters). ``accuracy``: the share of right steps, and ``loss``, in nats a step, of the
-weights with the lowest validation loss on 200 new sequences, at four times the trained length for the four."""
+``operations.Control``: accumulate, latch, overwrite and clear, trained at length 50 and tested at 200;
+``operations.Markov`` of order 1 to 6 at length 100. The LSTM has 16 units, the GRUs as many or as many parameters;
+1,500 steps, ten seeds; the learning rate, of {0.003, 0.01, 0.03}, is that of the lowest validation loss on two tuning
+seeds for each cell and task (the GRU tuned at equal parameters). ``accuracy``: the share of right steps, and ``loss``,
+in nats a step, of the weights with the lowest validation loss on 200 new sequences, at four times the trained length
+for the four."""
 
 import torch
 
 from gatedrnn import reproducible
-from gatedrnn.formal import Control, Markov
+from gatedrnn.operations import Control, Markov
 from gatedrnn.studies.training import MODELS, RUN, SEEDS, TUNING_SEEDS, as_rows, units
 from gatedrnn.tasks import generator, loss, score
 from gatedrnn.train import Config, train
