@@ -4,6 +4,7 @@
 can be stopped and started at any moment. Its docstring says what is measured, and by which rule it is judged."""
 
 STUDIES = (
+    "structure",
     "speed",
     "factorial",
     "updates",
