@@ -1,73 +1,154 @@
-"""Each probe is 0 for the right program and far from it for the wrong one."""
+"""Every probe is 0 for the right program and far from 0 for the wrong one."""
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from gatedrnn import probes
+from gatedrnn import GRU, LSTM, probes
 
 B, T, I, H = 4, 7, 3, 5
-X = torch.randn(B, T, I, dtype=torch.float64)
 LENGTHS = [7, 3, 5, 1]
+NEAR, FAR = 1e-12, 1e-2
 
 
-def packed(layer, x, lengths):
-    pack = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
-    return layer(pack)[1]
+@pytest.fixture
+def x():
+    return torch.randn(B, T, I)
 
 
-def test_samples_independent():
-    right, wrong = nn.GRU(I, H, batch_first=True), nn.GRU(I, H)
-    assert probes.samples_independent(lambda x: right(x)[0], X) == 0
-    assert probes.samples_independent(lambda x: wrong(x)[0], X) > 1e-3
-    assert probes.samples_independent(lambda x: wrong(x)[0], X.transpose(0, 1), batch_axis=1) == 0
-    assert probes.samples_independent(lambda x: x.reshape(T, B, I).transpose(0, 1).cumsum(1), X) > 1e-3
-    with pytest.raises(ValueError, match="one sample cannot disturb another"):
-        probes.samples_independent(lambda x: x, X[:1])
+def one(kind=nn.GRU, **options):
+    return kind(I, H, batch_first=True, **options)
 
 
-def test_ignores_padding():
-    layer, both = nn.GRU(I, H, batch_first=True), nn.GRU(I, H, batch_first=True, bidirectional=True)
-    last = torch.tensor(LENGTHS) - 1
-    assert probes.ignores_padding(lambda x: layer(x)[0][range(B), last], X, LENGTHS) == 0
-    assert probes.ignores_padding(lambda x: layer(x)[0][:, -1], X, LENGTHS) > 1e-3
-    assert probes.ignores_padding(lambda x: packed(both, x, LENGTHS), X, LENGTHS) == 0
-    assert probes.ignores_padding(lambda x: both(x)[0][range(B), last], X, LENGTHS) > 1e-3
+def packed(layer, x):
+    return layer(nn.utils.rnn.pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False))[1]
 
 
-def test_causal():
-    one, both = nn.GRU(I, H, batch_first=True), nn.GRU(I, H, batch_first=True, bidirectional=True)
-    assert probes.causal(lambda x: one(x)[0], X, 4) == 0
-    assert probes.causal(lambda x: both(x)[0], X, 4) > 1e-3
-    assert probes.causal(lambda x: x - x.mean(1, keepdim=True), X, 4) > 1e-3  # a scaler fitted on the future
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+def test_samples_talk_when_batch_first_is_forgotten(kind, x):
+    right, wrong = one(kind), kind(I, H)
+    assert probes.samples_independent(lambda x: right(x)[0], x) < NEAR
+    assert probes.samples_independent(lambda x: wrong(x)[0], x) > FAR
+    assert probes.samples_independent(lambda x: wrong(x)[0], x.transpose(0, 1), batch_axis=1) < NEAR
 
 
-def test_repeats():
-    layer = nn.GRU(I, H, batch_first=True)
-    assert probes.repeats(lambda x: layer(x)[0], X) == 0
-    assert probes.repeats(lambda x: layer(x, torch.randn(1, B, H))[0], X) > 1e-3
-    assert probes.repeats(nn.Dropout(0.5), X) > 1e-3
+def test_samples_talk_through_a_reshape_a_missing_axis_and_a_carried_state(x):
+    time_first, carrying = nn.GRU(I, H), one()
+    transposed = lambda x: time_first(x.transpose(0, 1))[0].transpose(0, 1)
+    reshaped = lambda x: time_first(x.reshape(T, B, I))[0].reshape(B, T, H)
+    assert probes.samples_independent(transposed, x) < NEAR
+    assert probes.samples_independent(reshaped, x) > FAR
+
+    series, as_features, univariate = x[..., 0], nn.GRU(T, H), nn.GRU(1, H, batch_first=True)
+    assert probes.samples_independent(lambda x: univariate(x[..., None])[0][:, -1], series) < NEAR
+    assert probes.samples_independent(lambda x: as_features(x)[0], series) > FAR
+
+    def in_batches(x, carry):
+        outputs, state = [], None
+        for batch in x.split(2):
+            output, state = carrying(batch, state if carry else None)
+            outputs.append(output)
+        return torch.cat(outputs)
+
+    assert probes.samples_independent(lambda x: in_batches(x, carry=False), x) < NEAR
+    assert probes.samples_independent(lambda x: in_batches(x, carry=True), x) > FAR
 
 
-@pytest.mark.parametrize("split", [1, 3, 6])
-def test_chunked_equals_whole(split):
-    layer = nn.LSTM(I, H, batch_first=True)
-    assert probes.chunked_equals_whole(layer, X, split) < 1e-12
-    assert probes.chunked_equals_whole(lambda x, state: layer(x), X, split) > 1e-3  # the state is dropped
+def test_batch_statistics_couple_samples_in_training_only(x):
+    norm = nn.BatchNorm1d(I)
+    call = lambda x: norm(x.mT).mT
+    assert probes.samples_independent(call, x) > FAR
+    norm.eval()
+    assert probes.samples_independent(call, x) < NEAR
 
 
-def test_probes_leave_the_input_and_the_global_generator_alone():
-    x, state = X.clone(), torch.random.get_rng_state()
+def test_a_single_sample_is_refused(x):
+    with pytest.raises(ValueError, match=r"axis 0 of \(1, 7, 3\) has length 1"):
+        probes.samples_independent(lambda x: x, x[:1])
+
+
+def test_padding_is_read_by_the_last_column_and_by_the_backward_half(x):
+    layer, both, last = one(), one(bidirectional=True), torch.tensor(LENGTHS) - 1
+    assert probes.ignores_padding(lambda x: layer(x)[0][range(B), last], x, LENGTHS) < NEAR
+    assert probes.ignores_padding(lambda x: packed(layer, x), x, LENGTHS) < NEAR
+    assert probes.ignores_padding(lambda x: layer(x)[0][:, -1], x, LENGTHS) > FAR
+    assert probes.ignores_padding(lambda x: packed(both, x), x, LENGTHS) < NEAR
+    assert probes.ignores_padding(lambda x: both(x)[0][range(B), last], x, LENGTHS) > FAR
+
+
+def test_padding_counted_in_a_score(x):
+    real = torch.arange(T) < torch.tensor(LENGTHS)[:, None]
+    target = torch.randint(0, I, (B, T))
+    hits = lambda x: (x.argmax(-1) == target).double()
+    assert probes.ignores_padding(lambda x: hits(x)[real].mean(), x, LENGTHS) < NEAR
+    assert probes.ignores_padding(lambda x: hits(x).mean(), x, LENGTHS) > FAR
+
+
+def test_outputs_that_know_the_future(x):
+    forward, both = one(), one(bidirectional=True)
+    for step in range(1, T):
+        assert probes.causal(lambda x: forward(x)[0], x, step) < NEAR
+        assert probes.causal(lambda x: both(x)[0], x, step) > FAR
+        assert probes.causal(lambda x: x - x.mean(1, keepdim=True), x, step) > FAR  # a scaler fitted on everything
+
+
+def test_what_differs_from_call_to_call(x):
+    layer, deep, drop = one(), one(num_layers=2, dropout=0.5), nn.Dropout(0.5)
+    assert probes.repeats(lambda x: layer(x)[0], x) == 0
+    assert probes.repeats(lambda x: layer(x, torch.randn(1, B, H))[0], x) > FAR
+    assert probes.repeats(drop, x) > FAR
+    assert probes.repeats(drop.eval(), x) == 0
+    assert probes.repeats(lambda x: deep(x)[0], x) > FAR
+    with pytest.warns(UserWarning, match="dropout"):
+        shallow = one(dropout=0.5)
+    assert shallow.training
+    assert probes.repeats(lambda x: shallow(x)[0], x) == 0  # the argument does nothing with one layer
+
+
+@pytest.mark.parametrize("split", range(1, T))
+@pytest.mark.parametrize("make", [lambda: one(nn.LSTM), one, lambda: LSTM(I, H), lambda: GRU(I, H)])
+def test_chunked_equals_whole(make, split, x):
+    layer = make()
+    assert probes.chunked_equals_whole(layer, x, split) < NEAR
+    assert probes.chunked_equals_whole(lambda x, state: layer(x), x, split) > FAR  # the state is dropped
+
+
+def test_unread_steps(x):
+    layer, both = one(), one(bidirectional=True)
+    assert probes.unread_steps(lambda x: layer(x)[0][:, -1], x) == 0
+    assert probes.unread_steps(lambda x: layer(x)[0][:, 2], x) == T - 3
+    assert probes.unread_steps(lambda x: both(x)[1][-1], x) == 0
+    assert probes.unread_steps(lambda x: both(x)[0][:, 0, H:], x) == 0
+    assert probes.unread_steps(lambda x: both(x)[0][:, -1, H:], x) == T - 1
+    assert probes.unread_steps(lambda x: layer(x[:, 3:], layer(x[:, :3])[1].detach())[0][:, -1], x) == 3
+    assert probes.unread_steps(lambda x: packed(layer, x), x) == 0  # one sample reads every step
+
+
+def test_perfect_loss():
+    classes = T  # the case that says nothing: as many steps as classes
+    target = torch.randint(0, classes, (B, T))
+    flat = lambda logits, target: F.cross_entropy(logits.flatten(0, 1), target.flatten())
+    assert probes.perfect_loss(flat, target, classes) < NEAR
+    assert probes.perfect_loss(lambda logits, target: F.cross_entropy(logits.mT, target), target, classes) < NEAR
+    assert probes.perfect_loss(F.cross_entropy, target, classes) > 1
+
+
+@pytest.mark.parametrize("shape", [(B, T, I), (32, 50, 8)])
+def test_an_input_from_the_same_seed_is_still_changed(shape):
+    torch.manual_seed(0)  # whatever draws the probe's own noise
+    for x in (torch.randn(shape), torch.rand(shape), torch.zeros(shape)):
+        assert probes.samples_independent(lambda x: x.cumsum(0), x) > FAR
+        assert probes.ignores_padding(lambda x: x.sum(1), x, [1] * shape[0]) > FAR
+        assert probes.causal(lambda x: x.flip(1), x, 1) > FAR
+
+
+def test_probes_leave_the_input_and_the_global_generator_alone(x):
+    before, state = x.clone(), torch.random.get_rng_state()
     probes.samples_independent(lambda x: x, x)
     probes.ignores_padding(lambda x: x, x, LENGTHS)
     probes.causal(lambda x: x, x, 2)
-    assert torch.equal(x, X)
+    probes.unread_steps(lambda x: x, x)
+    assert torch.equal(x, before)
+    assert not x.requires_grad
     assert torch.equal(torch.random.get_rng_state(), state)
-
-
-def test_an_input_drawn_with_seed_0_is_changed_too():
-    """Fresh noise of the same seed would be the input itself, and every probe would be 0."""
-    x = torch.empty(B, T, I).normal_(generator=torch.Generator().manual_seed(0))
-    assert probes.ignores_padding(lambda x: x, x, LENGTHS) >= 1
-    assert probes.causal(lambda x: x.flip(1), x, 4) >= 1
-    assert probes.samples_independent(lambda x: x.flip(0), x) >= 1

@@ -96,7 +96,7 @@ def test_a_part_is_always_the_same_and_is_not_shared_with_the_caller(kind):
 
 @each_task
 def test_the_whole_length_is_the_default(kind):
-    assert same(kind().part("valid"), kind().part("valid", kind.whole))
+    assert same(kind().part("valid"), kind().part("valid", kind().whole))
 
 
 @each_task

@@ -1,27 +1,29 @@
-"""Probes for programs that run, have the right shapes, and compute the wrong thing.
+"""Probes for programs that run, return the right shapes, and compute the wrong thing.
 
-A probe changes what must not matter and returns by how much the result moved: 0 (or rounding) for a right program.
-``call(x)`` is any function from an input to one tensor; batches are (B, T, I) unless ``batch_axis`` says otherwise."""
+A probe changes what must not matter and returns by how much the result moved: 0, or rounding, for a right program.
+``call(x)`` is any function from one tensor of floats to one tensor; batches are ``(B, T, I)``. What a probe changes
+must be able to reach the result, so give it random inputs and random weights."""
 
 import torch
+import torch.nn.functional as F
 
 
 def samples_independent(call, x, batch_axis=0):
-    """By how much other samples move when the first one is replaced: an output for each sample along
-    ``batch_axis`` of the result must depend on that sample alone. Needs two samples or more."""
+    """By how much the results of all other samples move when the first sample is replaced. ``batch_axis`` is that of x
+    and of the result. A ValueError for a single sample, which has none to disturb."""
     if x.shape[batch_axis] < 2:
-        raise ValueError(f"one sample cannot disturb another: the batch axis {batch_axis} of {tuple(x.shape)} is 1")
+        raise ValueError(f"one sample cannot disturb another: axis {batch_axis} of {tuple(x.shape)} has length 1")
     changed = x.clone()
     changed.select(batch_axis, 0).copy_(_other(x).select(batch_axis, 0))
-    before, after = call(x), call(changed)
-    rest = lambda y: y.narrow(batch_axis, 1, y.shape[batch_axis] - 1)
-    return _moved(rest(before), rest(after))
+    others = lambda y: y.narrow(batch_axis, 1, y.shape[batch_axis] - 1)
+    return _moved(others(call(x)), others(call(changed)))
 
 
 def ignores_padding(call, x, lengths):
-    """By how much the result moves when the steps from ``lengths[b]`` on are replaced, x ``(B, T, I)``."""
-    padding = torch.arange(x.shape[1]) >= torch.as_tensor(lengths)[:, None]
-    return _moved(call(x), call(torch.where(padding[..., None], _other(x), x)))
+    """By how much the result, be it a state or a score, moves when the steps of x ``(B, T, I)`` from ``lengths[b]`` on
+    are replaced."""
+    real = torch.arange(x.shape[1]) < torch.as_tensor(lengths)[:, None]  # (B, T)
+    return _moved(call(x), call(torch.where(real[..., None], x, _other(x))))
 
 
 def causal(call, x, step):
@@ -31,21 +33,35 @@ def causal(call, x, step):
 
 
 def repeats(call, x):
-    """By how much two calls with the same input differ."""
+    """By how much two calls with the same x differ."""
     return _moved(call(x), call(x))
 
 
 def chunked_equals_whole(layer, x, split):
-    """By how much outputs move when x ``(B, T, I)`` is read in two chunks, the state carried from one to the other;
-    ``layer(x, state)`` returns the output ``(B, T, H)`` and the state."""
+    """By how much the output moves when x ``(B, T, I)`` is read in two parts, the state of the first handed to the
+    second. ``layer(x, state)`` returns the output ``(B, T, H)`` and the state, as ``nn.LSTM`` does."""
     first, state = layer(x[:, :split], None)
     second, _ = layer(x[:, split:], state)
     return _moved(layer(x, None)[0], torch.cat([first, second], 1))
 
 
+def unread_steps(call, x):
+    """How many of the T steps of x ``(B, T, I)`` get no gradient from the result, in any sample: it has not read them,
+    or the graph was cut on the way."""
+    x = x.detach().clone().requires_grad_()
+    result = call(x)
+    (gradient,) = torch.autograd.grad(result, x, _other(result.detach()))
+    return int((gradient == 0).all(-1).all(0).sum())
+
+
+def perfect_loss(loss, target, classes):
+    """The loss of logits ``(..., classes)`` that are right and certain, for targets ``(...)``: a right loss is 0."""
+    return loss(100.0 * F.one_hot(target, classes).to(torch.get_default_dtype()), target).item()
+
+
 def _other(x):
-    """Numbers that differ from x everywhere, by 1 to 2: fresh noise alone could be the very draw that made x."""
-    return x + 1 + torch.rand(x.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64).to(x)
+    """Other numbers than x, of another sign where x is large. Noise alone would not do: with the same seed it is x."""
+    return 1 + torch.rand(x.shape, dtype=x.dtype, generator=torch.Generator().manual_seed(0)) - x
 
 
 def _moved(before, after):

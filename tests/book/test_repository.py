@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = sorted((ROOT / "src").rglob("*.py"))
 TEXT = {".py", ".md", ".yml", ".toml", ".cfg", ".cff", ".txt", ".in", ".bib", ".css", ".js", ".ipynb"}
 GENERATED = {".venv", ".git", "_build", "vendor", "__pycache__", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints"}
-LINES_IN_PACKAGE, LINES_IN_STUDIES, LINES_IN_ONE = 3150, 1200, 280
+LINES_IN_PACKAGE, LINES_IN_STUDIES, LINES_IN_ONE = 4200, 1900, 280  # 21 of the 33 claims and their studies
 
 
 def read(name):
@@ -42,7 +42,22 @@ def test_the_package_stays_small():
 
 
 @pytest.mark.parametrize(
-    "module", ["", ".stats", ".cost", ".results", ".plot", ".sweep", ".evidence", ".rules", ".claims", ".cli"]
+    "module",
+    [
+        "",
+        ".stats",
+        ".cost",
+        ".results",
+        ".plot",
+        ".sweep",
+        ".evidence",
+        ".rules",
+        ".rules_exact",
+        ".rules_memory",
+        ".replications",
+        ".claims",
+        ".cli",
+    ],
 )
 def test_light_modules_do_not_import_torch(module):
     """A page that redraws stored results must not wait for torch."""
