@@ -41,24 +41,10 @@ def test_the_package_stays_small():
     assert {file.name: count for file, count in lines.items() if count > LINES_IN_ONE} == {}
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        "",
-        ".stats",
-        ".cost",
-        ".results",
-        ".plot",
-        ".sweep",
-        ".evidence",
-        ".rules",
-        ".rules_exact",
-        ".rules_memory",
-        ".replications",
-        ".claims",
-        ".cli",
-    ],
-)
+LIGHT = ["", ".stats", ".cost", ".results", ".plot", ".sweep", ".evidence", ".rules", ".rules_exact", ".rules_memory"]
+
+
+@pytest.mark.parametrize("module", [*LIGHT, ".replications", ".claims", ".cli"])
 def test_light_modules_do_not_import_torch(module):
     """A page that redraws stored results must not wait for torch."""
     run = python(f"import sys, gatedrnn{module}; sys.exit('torch' in sys.modules)")
