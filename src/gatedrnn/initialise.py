@@ -30,7 +30,8 @@ def uniform(layer, generators=None):
 
 
 def orthogonal(layer, generators=None):
-    """Glorot-uniform ``W``, orthogonal blocks of ``U``, zero biases: Keras' choice without its forget bias."""
+    """Glorot-uniform ``W``, orthogonal ``U``, zero biases, each block for itself: Keras draws all of an LSTM's or GRU's
+    blocks as one matrix, which gives smaller numbers, and sets the LSTM's forget bias to 1."""
     for generator, model in _models(layer, generators):
         for name, p in model.items():
             draw = {"W": nn.init.xavier_uniform_, "U": nn.init.orthogonal_}.get(name)
