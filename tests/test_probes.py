@@ -73,6 +73,8 @@ def test_padding_is_read_by_the_last_column_and_by_the_backward_half(x):
     assert probes.ignores_padding(lambda x: layer(x)[0][range(B), last], x, LENGTHS) < NEAR
     assert probes.ignores_padding(lambda x: packed(layer, x), x, LENGTHS) < NEAR
     assert probes.ignores_padding(lambda x: layer(x)[0][:, -1], x, LENGTHS) > FAR
+    one_too_far = (last + 1).clamp(max=T - 1)  # reads the first step of the padding and no other
+    assert probes.ignores_padding(lambda x: layer(x)[0][range(B), one_too_far], x, LENGTHS) > FAR
     assert probes.ignores_padding(lambda x: packed(both, x), x, LENGTHS) < NEAR
     assert probes.ignores_padding(lambda x: both(x)[0][range(B), last], x, LENGTHS) > FAR
 
@@ -123,6 +125,7 @@ def test_unread_steps(x):
     assert probes.unread_steps(lambda x: both(x)[0][:, -1, H:], x) == T - 1
     assert probes.unread_steps(lambda x: layer(x[:, 3:], layer(x[:, :3])[1].detach())[0][:, -1], x) == 3
     assert probes.unread_steps(lambda x: packed(layer, x), x) == 0  # one sample reads every step
+    assert probes.unread_steps(lambda x: torch.stack([x.sum(1), -x.sum(1)]), x) == 0  # gradients that could cancel
 
 
 def test_perfect_loss():
@@ -136,8 +139,9 @@ def test_perfect_loss():
 
 @pytest.mark.parametrize("shape", [(B, T, I), (32, 50, 8)])
 def test_an_input_from_the_same_seed_is_still_changed(shape):
-    torch.manual_seed(0)  # whatever draws the probe's own noise
-    for x in (torch.randn(shape), torch.rand(shape), torch.zeros(shape)):
+    for draw in (torch.randn, torch.rand, torch.zeros):
+        torch.manual_seed(0)  # what draws the probe's own noise
+        x = draw(shape)
         assert probes.samples_independent(lambda x: x.cumsum(0), x) > FAR
         assert probes.ignores_padding(lambda x: x.sum(1), x, [1] * shape[0]) > FAR
         assert probes.causal(lambda x: x.flip(1), x, 1) > FAR
@@ -152,3 +156,10 @@ def test_probes_leave_the_input_and_the_global_generator_alone(x):
     assert torch.equal(x, before)
     assert not x.requires_grad
     assert torch.equal(torch.random.get_rng_state(), state)
+
+
+def test_the_largest_movement_is_returned(x):
+    """A leak into one number of many must not be averaged away."""
+    leak = lambda x: torch.cat([x[:1], x[:1, :, :1].expand(B - 1, T, I)])
+    among_zeros = lambda x: F.pad(leak(x), (0, 1000))
+    assert probes.samples_independent(among_zeros, x) == probes.samples_independent(leak, x) > FAR
