@@ -56,10 +56,11 @@ def curves(rows, call, keys):
 def test_a_stored_row_comes_out_the_same_again(name, monkeypatch):
     """A call drawn anew at every run of the tests, its seeds together as the study trained them, up to the first
     evaluation after the start. On the same processor it comes out to its last digit; 1 % allows for another's, where
-    training has not begun to amplify them: so a call is drawn whose seeds have kept half of their loss until then."""
+    training has not begun to amplify them: so a call is drawn whose seeds have kept half of their loss until then. That
+    of counting falls at once to the answer without memory; with another processor's rounding it was off by 5e-6."""
     study, rows, calls = STUDIES[name], stored(name).rows(), configs(name)
     np.random.default_rng().shuffle(calls)
-    slow = lambda curve: curve[1, 2] >= curve[0, 2] / 2
+    slow = lambda curve: curve[1, 2] >= curve[0, 2] / 2 or name == "counting"
     call = next(c for c in calls if all(map(slow, curves(rows, c, study.KEYS).values())))
     monkeypatch.setattr(train_module, "_arrived", lambda rows, config: rows[-1]["step"] >= config.evaluate_every)
     history = train_module.train(study.config(call), progress=False).history

@@ -115,7 +115,7 @@ def test_wrong_arguments_are_refused(kind):
 
 @pytest.mark.parametrize(("kind", "length"), [(Watch, 51), (PixelDigits, 99), (Traffic, 24), (Traffic, 1001)])
 def test_a_length_that_the_data_do_not_have_is_refused(kind, length):
-    with pytest.raises(ValueError, match=f"length of {kind.__name__} must be a whole number from {kind.shortest} to"):
+    with pytest.raises(ValueError, match=f"length of {kind.__name__} must be a whole number from {kind().shortest} to"):
         kind().part("valid", length)
 
 
@@ -126,7 +126,7 @@ def test_a_batch_holds_no_item_twice_unless_the_share_is_smaller_than_the_batch(
     for share in (1, 0.01):
         with pytest.raises(ValueError, match=f"batch_size must be at most {size}, the size of the training part"):
             draw(kind(share=share), size + 1)
-    small = draw(kind(share=0.001), size, length=kind.whole)
+    small = draw(kind(share=0.001), size, length=kind().whole)
     assert len(small.x) == size
     if kind is not Chorales:  # whose starts are random
         assert set(rows(small)) == set(rows(kind(share=0.001).part("train")))
@@ -465,3 +465,18 @@ def test_tasks_are_compared_by_value():
     assert SpokenDigits(True).shuffled
     with pytest.raises(dataclasses.FrozenInstanceError):
         Watch().share = 0.5
+
+
+def test_a_tail_is_blank_and_the_answer_is_asked_for_at_its_end():
+    plain, waiting = PixelDigits().part("valid"), PixelDigits(tail=5).part("valid")
+    assert waiting.x.shape[1] == plain.x.shape[1] + 5
+    assert torch.equal(waiting.x[:, :98], plain.x)
+    assert not waiting.x[:, 98:].any()
+    assert waiting.mask.nonzero()[:, 1].unique().tolist() == [102]
+    cut = PixelDigits(tail=5).part("valid", 45)  # the last 5 of the 45 steps are blank
+    assert torch.equal(cut.x[:, :40], plain.x[:, :40])
+    assert not cut.x[:, 40:].any()
+    with pytest.raises(ValueError, match="tail must be a whole number from 0"):
+        PixelDigits(tail=-1)
+    with pytest.raises(ValueError, match="length of PixelDigits must be a whole number from 6 to 103"):
+        PixelDigits(tail=5).part("valid", 5)

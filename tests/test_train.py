@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, replace
 
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -241,3 +242,29 @@ def test_bad_configs_are_named(change, message):
 def test_an_unknown_cell_is_named():
     with pytest.raises(ValueError, match="no cell named 'lstn'"):
         train(replace(SMALL, cell="lstn"))
+
+
+def test_training_stops_when_every_seed_has_arrived(tmp_path):
+    config = Config(DelayedRecall(4), "gru", 8, 5, (0, 1), 400, learning_rate=2e-2, evaluate_every=20)
+    whole = train(config, progress=False).history
+    best = whole.groupby("seed").loss.cummin()
+    mark = best[whole.step == 200].max()
+    stopped = train(replace(config, until=mark), tmp_path / "run", progress=False)
+    last = stopped.history.step.max()
+    assert last <= 200
+    assert (stopped.history.groupby("seed").loss.min() <= mark).all()
+    assert (stopped.history[stopped.history.step < last].groupby("seed").loss.min() > mark).any()
+    pd.testing.assert_frame_equal(stopped.history, whole[whole.step <= last].reset_index(drop=True))
+    assert len(stopped.final("loss")) == 2
+    again = train(replace(config, until=mark), tmp_path / "run", progress=False)
+    pd.testing.assert_frame_equal(again.history, stopped.history)  # a run that has arrived is not trained on
+
+
+def test_a_cosine_ends_at_rate_zero_and_needs_its_own_number_of_steps(tmp_path):
+    config = Config(DelayedRecall(4), "lstm", 4, 5, (0,), 40, learning_rate=1e-2, evaluate_every=20, cosine=True)
+    plain, falling = (train(replace(config, cosine=flag), progress=False) for flag in (False, True))
+    first, moved = build(config).recurrent.U, lambda run: (run.model.recurrent.U - first).abs().sum()
+    assert 0.3 * moved(plain) < moved(falling) < moved(plain)
+    train(replace(config, steps=20), tmp_path / "run", progress=False)
+    with pytest.raises(ValueError, match="belongs to another run"):
+        train(config, tmp_path / "run", progress=False)
