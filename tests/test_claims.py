@@ -147,7 +147,18 @@ def test_without_results_every_claim_says_what_to_run(folder, capsys):
         assert f"gatedrnn run {claim.study[0]}" in effect
         assert str(folder.parent) not in effect
     claims.main()
-    assert len(capsys.readouterr().out.splitlines()) == len(found)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(found)
+    for claim, line in zip(load(), lines, strict=True):
+        assert line.startswith(claim.id)
+        assert line.endswith(f"{claim.chapter}, {claim.figure}")
+
+
+def test_every_figure_of_a_claim_is_in_its_chapter():
+    for claim in load():
+        notebook = json.loads((STORED.parent / "chapters" / f"{claim.chapter}.ipynb").read_text(encoding="utf-8"))
+        figures = {cell["metadata"].get("mystnb", {}).get("figure", {}).get("name") for cell in notebook["cells"]}
+        assert claim.figure in figures, claim.id
 
 
 def test_article_is_a_list_of_the_chapters_claims():

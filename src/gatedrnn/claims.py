@@ -87,15 +87,15 @@ def verdict(claim):
 
 def table():
     """All verdicts, a DataFrame with a row a claim."""
-    rows = [(c.id, v.verdict, c.claim, v.effect, v.interval, c.chapter) for c in load() for v in [verdict(c)]]
-    return pd.DataFrame(rows, columns=["id", "verdict", "claim", "effect", "interval", "chapter"])
+    rows = [(c.id, v.verdict, c.claim, v.effect, v.interval, c.chapter, c.figure) for c in load() for v in [verdict(c)]]
+    return pd.DataFrame(rows, columns=["id", "verdict", "claim", "effect", "interval", "chapter", "figure"])
 
 
 def main():
     """Print the verdicts, as ``gatedrnn verdicts`` does."""
     for row in table().itertuples():
         interval = f" ({row.interval})" if row.interval else ""
-        print(f"{row.id:4} {row.verdict:14} {row.claim:56} {row.effect}{interval}")
+        print(f"{row.id:4} {row.verdict:14} {row.claim:56} {row.effect}{interval}; {row.chapter}, {row.figure}")
 
 
 def article(chapter):
