@@ -14,9 +14,10 @@ import logging
 import os
 import signal
 import threading
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
-from contextlib import contextmanager
+from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
+from contextlib import contextmanager, suppress
 from itertools import islice
+from queue import Empty, SimpleQueue
 
 from tqdm import tqdm
 
@@ -53,15 +54,19 @@ def run_all(fn, configs, store, executor=None, progress=None):
     left = [config for config in configs if any(run not in store for run in runs(config))]
     at_once, executor = (IN_FLIGHT, executor) if executor else (1, _Here())
     waiting, running, failed = iter(left), {}, 0
+    finished = SimpleQueue()  # Ctrl-C within futures.wait could leave a lock taken that the executor needs to end
     options = {"desc": progress, "unit": "call", "smoothing": 0, "disable": progress is None}
     with tqdm(total=len(configs), initial=len(configs) - len(left), **options) as bar:
         try:
             while True:
                 for config in islice(waiting, at_once - len(running)):
-                    running[executor.submit(_attempt, fn, config)] = config
+                    future = executor.submit(_attempt, fn, config)
+                    running[future] = config
+                    future.add_done_callback(finished.put)
                 if not running:
                     return failed
-                for future in wait(running, timeout=1, return_when=FIRST_COMPLETED).done:  # Windows: Ctrl-C each second
+                with suppress(Empty):
+                    future = finished.get(timeout=1)  # Windows: Ctrl-C each second
                     failed += _keep(store, running.pop(future), future)
                     bar.update()
         except (BrokenExecutor, CancelledError):
