@@ -223,7 +223,7 @@ def killed_at_random_moments(tiny, kills, jobs, calls):
         time.sleep(chance.uniform(0, 0.15))
         assert run.poll() is None, run.communicate()  # the study was not at its end
         os.killpg(run.pid, signal.SIGKILL)
-        run.communicate(timeout=30)  # returns when the workers are gone, too
+        run.communicate(timeout=60)  # returns when the workers are gone, too
         running += before < lines(tiny) < 3 * calls
     assert running > kills / 3
     assert command(tiny, "run", "tiny", "--jobs", jobs, TINY_CALLS=str(calls)) == (0, "")
@@ -249,10 +249,11 @@ def test_a_killed_parent_takes_its_workers_with_it(tiny):
     run = begin(tiny, "run", "tiny", "--jobs", "2")
     until(lambda: lines(tiny) == 3, 60)
     run.kill()
-    run.communicate(timeout=20)  # the pipe ends with the last process that holds it; a worker would hold it for 60 s
+    run.communicate(timeout=50)  # the pipe ends with the last process that holds it; a worker would hold it for 60 s
 
 
 def test_ctrl_c_ends_the_workers_at_once(tiny):
+    getattr(os, "sync", int)()  # else the fsync of our rows may wait for all that a fresh set-up has written
     for size in range(1, 4):
         (tiny.HERE / f"do-{size}").write_text("wait")
     run = begin(tiny, "run", "tiny", "--jobs", "2")
