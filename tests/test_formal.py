@@ -1,7 +1,9 @@
 """Formal languages, memory operations, sums and sources: examples by hand, perfect answers, answers without memory."""
 
 import math
+import random
 from collections import defaultdict
+from itertools import product
 
 import numpy as np
 import pytest
@@ -54,6 +56,87 @@ def test_the_baseline_is_the_best_answer_that_sees_the_step_and_the_input(task):
     assert task.baseline(length_of(task)) == pytest.approx(entropy, abs=0.02)
 
 
+def words(N):
+    for n in range(1, N + 1):
+        word = "#" + "a" * n + "b" * n + "c" * n + "#"
+        yield 1, word, [word[t + 1] if t > n else None for t in range(3 * n + 1)]
+
+
+def brackets(T):
+    for text in product((1, -1), repeat=T):
+        depths = np.cumsum([0, *text]).tolist()
+        if min(depths) == 0:
+            yield 0.5 ** sum(depth > 0 for depth in depths[:-1]), text, [depth == 0 for depth in depths[1:]]
+
+
+def walks(T, answer):
+    for moves in product((-1, 0, 1), repeat=T):
+        yield 1, moves, [answer(sum(moves[: t + 1])) for t in range(T)]
+
+
+def sorts(n, symbols):
+    for text in product(range(symbols), repeat=n):
+        yield 1, "?" * 2 * n, [None] * n + sorted(text)
+
+
+def commands(T, chances):
+    for text, values in product(product(chances, repeat=T - 1), product((-1, 1), repeat=T)):
+        memory, answers = 0, []
+        for command, value in zip(("write", *text), values, strict=True):
+            memory = {"write": value, "clear": 0, "wait": memory}[command]
+            answers.append(memory)
+        yield math.prod(chances[c] for c in text), list(zip(values, ("write", *text), strict=True)), answers
+
+
+def sums(length):
+    kinds = [range(10 ** (size - 1) if size > 1 else 0, 10**size) for size in range(1, length + 1)]
+    for ones, twos in product(kinds, kinds):
+        for one, two in product(ones, twos):
+            answer, wait = str(one + two)[::-1].ljust(length + 1, "e"), len(f"{one}+{two}=")
+            yield 1 / len(ones) / len(twos), "?" * (wait + length + 1), [None] * wait + list(answer)
+
+
+def sources(order, T):
+    for text in product((0, 1), repeat=order + T + 1):
+        chance = 1.0
+        for t in range(order, len(text)):
+            one = _table(order)[int("".join(map(str, text[t - order : t])), 2)]
+            chance *= one if text[t] else 1 - one
+        yield chance, text[order:-1], text[order + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("task", "length", "sequences"),
+    [
+        *[(AnBnCn(), N, words(N)) for N in (1, 2, 7, 40)],
+        *[(Dyck1(), T, brackets(T)) for T in (1, 2, 9)],
+        *[(CycleNavigation(m), 6, walks(6, lambda place, m=m: place % m)) for m in (1, 2, 5)],
+        *[(BucketSort(k), n, sorts(n, k)) for k, n in ((1, 2), (3, 4), (5, 1), (5, 4))],
+        (Control("accumulate"), 7, walks(7, np.sign)),
+        (Control("latch"), 5, commands(5, {"wait": 1})),
+        (Control("overwrite"), 5, commands(5, {"write": 0.2, "wait": 0.8})),
+        (Control("clear"), 5, commands(5, {"write": 0.2, "clear": 0.08, "wait": 0.72})),
+        *[(Addition(), length, sums(length)) for length in (1, 2)],
+        *[(Markov(order), 5, sources(order, 5)) for order in (1, 2, 3, 4)],
+    ],
+    ids=lambda value: str(value) if not hasattr(value, "send") else "all",
+)
+def test_the_baseline_is_exact_over_all_sequences(task, length, sequences):
+    cells = defaultdict(lambda: defaultdict(float))
+    for chance, inputs, answers in sequences:
+        for t, answer in enumerate(answers):
+            if answer is not None:
+                cells[t, inputs[t]][answer] += chance
+    seen = [(p, sum(cell.values())) for cell in cells.values() for p in cell.values()]
+    exact = -sum(p * math.log(p / total) for p, total in seen) / sum(p for p, _ in seen)
+    assert task.baseline(length) == pytest.approx(exact, abs=1e-12)
+
+
+@pytest.mark.parametrize(("task", "exact"), [(ReverseString(), 2), (ReverseString(7), 7), (DelayedXor(), 2)], ids=str)
+def test_a_baseline_of_classes_that_are_equally_likely(task, exact):
+    assert task.baseline(3) == task.baseline(60) == math.log(exact)
+
+
 @each_task
 def test_batches_depend_on_the_generator_alone(task):
     first, again, other = draw(task), draw(task), draw(task, step=1)
@@ -73,8 +156,57 @@ def test_longer_ones_have_the_same_form(task):
         assert batch.x.shape[-1] == task.input_size
         assert batch.y.max() < task.output_size
         assert batch.mask.any(1).all()
-    with pytest.raises(ValueError, match="length of"):
-        draw(task, 4, -1)
+
+
+@each_task
+def test_wrong_arguments_are_refused(task):
+    for wrong in (-1, 2.5, True, "7"):
+        for call in (lambda wrong=wrong: draw(task, 4, wrong), lambda wrong=wrong: task.baseline(wrong)):
+            with pytest.raises(ValueError, match=f"length of {type(task).__name__} must be a whole number from "):
+                call()
+    with pytest.raises(ValueError, match="batch_size must be a whole number from 1"):
+        draw(task, 0)
+    with pytest.raises(ValueError, match=r"generator must be a torch\.Generator"):
+        task.batch(0, 4, 3)
+
+
+def test_wrong_sizes_are_refused():
+    for kind, name in ((CycleNavigation, "modulus"), (ReverseString, "symbols"), (BucketSort, "symbols")):
+        for wrong in (0, 2.5, None):
+            with pytest.raises(ValueError, match=f"{name} must be a whole number from 1"):
+                kind(wrong)
+    with pytest.raises(ValueError, match="order must be a whole number from 1 to 8"):
+        Markov(0)
+    with pytest.raises(ValueError, match="length of Addition must be a whole number from 1 to 3, not 4"):
+        draw(Addition(), 4, 4)
+    with pytest.raises(ValueError, match="counts must be a list of whole numbers of at least 1"):
+        AnBnCn().words([0, 2])
+    assert CycleNavigation() == CycleNavigation(5)
+    assert ReverseString() == ReverseString(2) != BucketSort(2)
+    assert BucketSort() == BucketSort(5)
+    assert Markov() == Markov(3)
+
+
+@each_task
+def test_only_the_given_generator_is_drawn_from(task):
+    def states():
+        _, key, *rest = np.random.get_state()  # noqa: NPY002 - the global generator is what this test watches
+        return torch.random.get_rng_state().tolist(), key.tolist(), rest, random.getstate()
+
+    before = states()
+    task.oracle(draw(task).x)
+    task.baseline(3)
+    assert states() == before
+
+
+@pytest.mark.parametrize(
+    "task", [AnBnCn(), Dyck1(), CycleNavigation(), *map(Control, Control.kinds), Markov()], ids=str
+)
+def test_an_answer_depends_on_nothing_that_comes_later(task):
+    x = task.words([5] * 8).x if isinstance(task, AnBn) else draw(task).x
+    for t in range(x.shape[1] - 1):
+        mixed = torch.cat([x[:, : t + 1], x.flip(1)[:, t + 1 :]], 1)
+        assert torch.equal(task.oracle(mixed)[:, t], task.oracle(x)[:, t])
 
 
 def test_words_of_two_and_three_letters_by_hand():
@@ -108,7 +240,9 @@ def test_delayed_exclusive_or_by_hand():
     batch = draw(DelayedXor(), 500, 9)
     assert batch.x.shape[1] == 10
     assert batch.mask.sum() == 500
-    assert batch.x[..., 1].sum(1).eq(2).all()
+    assert batch.x[..., 1].tolist() == [[1.0] + [0.0] * 8 + [1.0]] * 500
+    assert batch.x[..., 0].abs().eq(1).all()
+    assert batch.y[:, -1].tolist() == [int(a != b) for a, b in batch.x[:, [0, -1], 0].tolist()]
 
 
 @pytest.mark.parametrize(

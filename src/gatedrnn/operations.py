@@ -152,7 +152,7 @@ class Markov(Task):
     """Predict the next symbol of a binary source whose chances, 9 to 1, depend on the last ``order`` symbols. Ours.
     input    0 1 1 0 1        target: the next input. The table is drawn once for each order; the symbols before the
     target   1 1 0 1 1        first are random and not shown. ``floor`` is the loss of the source itself, once it has
-    seen ``order`` symbols; no ``oracle`` can be better, and ``baseline`` is estimated from 4,096 sequences."""
+    seen ``order`` symbols; no ``oracle`` can be better."""
 
     order: int = 3
     input_size, output_size = 2, 2
@@ -185,8 +185,11 @@ class Markov(Task):
         return torch.stack([1 - ones, ones], -1).log().to(x.dtype)
 
     def _memoryless(self, T):
-        draw = self._draw(torch.Generator().manual_seed(0), 4096, T)
-        last, following = draw.x.argmax(-1).flatten(), draw.y.flatten()
-        counts = torch.bincount(2 * last + following, minlength=4).double().view(2, 2).numpy()
-        shares = counts / counts.sum(1, keepdims=True)
-        return float(-(counts * np.log(shares)).sum() / counts.sum())
+        """The doubt about the next symbol if of all the context only the last one, its lowest digit, is known."""
+        ones, total = _table(self.order), 0.0
+        chances, context = np.stack([1 - ones, ones], 1), np.full(len(ones), 1 / len(ones))
+        for _ in range(T):
+            context = (context[:, None] * chances).reshape(2, -1).sum(0)  # a symbol is shown, the oldest drops out
+            pairs = (context[:, None] * chances).reshape(-1, 2, 2).sum(0)  # (the last symbol, the next)
+            total -= (pairs * np.log(pairs / pairs.sum(1, keepdims=True))).sum()
+        return float(total / T)
