@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 
 import pandas as pd
 
-from gatedrnn import evidence, results, rules, rules_exact, rules_memory
+from gatedrnn import evidence, results, rules, rules_applications, rules_exact, rules_memory
 from gatedrnn.results import NoResults, read
 
-RULES = rules.RULES | rules_exact.RULES | rules_memory.RULES
+RULES = rules.RULES | rules_exact.RULES | rules_memory.RULES | rules_applications.RULES
 NO_RESULT = "No result"
 WORDS = (rules.SUPPORTED, rules.NOT_SUPPORTED, rules.MIXED, rules.INCONCLUSIVE, NO_RESULT)
 COLUMNS = ["label", "difference", "low", "high", "margin", "judgement"]  # of a verdict's details

@@ -16,7 +16,7 @@ from gatedrnn.parts import RealTask, classify, count, first_share, split_by_clas
 from gatedrnn.tasks import Batch, _whole
 
 WEEK, AHEAD, FIRST = 168, 24, 672  # hours; the first row that four weeks precede
-ROWS = {"train": (FIRST, 12_000), "valid": (12_000, 14_000), "test": (14_000, 17_520)}  # of the traffic, from and below
+VALID, HOURS = 2000, 17_520  # hours of validation before the first hour of the test; all hours of the traffic
 SUBJECTS = {"train": (1, 2, 3, 4, 5, 6), "valid": (7, 8), "test": (9, 10)}
 YEARS = {"train": range(1790, 1834), "valid": range(1834, 1837), "test": range(1837, 1840)}
 
@@ -109,19 +109,22 @@ class Characters(RealTask):
 
 
 @functools.cache
-def _hours():
-    """Inputs (17520, 7), targets and whether they are observed (17520,), by the hour of the forecast; the scale."""
-    volume = datasets.traffic().traffic_volume
+def _hours(end, plain):
+    """Inputs (17520, 7), targets and whether they are observed (17520,), by the hour of the forecast; the scale; the
+    forecast that is corrected. Whatever is estimated comes from the training rows, those before ``end``."""
+    volume, train = datasets.traffic().traffic_volume, slice(FIRST, end)
     median = pd.concat([volume.shift(weeks * WEEK) for weeks in (1, 2, 3, 4)], axis=1).median(axis=1)  # of those known
-    deviation, train = volume - median, slice(*ROWS["train"])
+    if plain:
+        median = median.where(median.isna(), volume.iloc[train].mean())
+    deviation = volume - median
     scale, later = deviation.iloc[train].std(ddof=0), median.shift(-AHEAD)  # made of hours at least six days before t
-    level = (later - median.iloc[train].mean()) / median.iloc[train].std(ddof=0)
+    level = (later - median.iloc[train].mean()) / (1 if plain else median.iloc[train].std(ddof=0))
     turns = 2 * np.pi * np.stack([volume.index.hour / 24, volume.index.day_of_week / 7])
     channels = [(deviation / scale).fillna(0), deviation.notna(), level.fillna(0), *np.sin(turns), *np.cos(turns)]
     target = (deviation / scale).shift(-AHEAD)
     to_torch = lambda array: torch.tensor(np.asarray(array, dtype=np.float64))
     x = torch.stack([to_torch(channel) for channel in channels], 1)
-    return x, to_torch(target.fillna(0)), to_torch(target.notna()).bool(), scale
+    return x, to_torch(target.fillna(0)), to_torch(target.notna()).bool(), scale, median.to_numpy()
 
 
 @dataclass(frozen=True)
@@ -133,14 +136,33 @@ class Traffic(RealTask):
     y is (B, T, 1); errors are absolute, in units of ``scale``: times ``scale`` they are vehicles per hour. Unobserved
     targets are not scored. ``batch`` takes windows of ``length`` hours of the training rows; ``part`` takes windows
     that score every hour of the part once, with context from before it and none from after it. ``share`` is the end of
-    the training rows, next to the validation rows, at least two windows. Reference: the median forecast itself."""
+    the training rows, next to the validation rows, at least two windows. Reference: the median forecast itself.
+    ``origin``: the first hour of the test; the 2,000 hours before it validate, those before these train; ``span``: how
+    many hours are tested. ``plain``: no median; the mean of the training part takes its place everywhere."""
 
+    plain: bool = field(default=False, kw_only=True)
+    origin: int = field(default=14_000, kw_only=True)
+    span: int = field(default=3520, kw_only=True)
     input_size, output_size, loss, whole, shortest, longest = 7, 1, "mae", 168, AHEAD + 1, 1000
-    scale = property(lambda self: _hours()[-1].item(), doc="A target of 1 in vehicles per hour.")
+    scale = property(lambda self: self._data[3].item(), doc="A target of 1 in vehicles per hour.")
+    forecast = property(lambda self: self._data[4], doc="The forecast that is corrected, for every hour.")
+    _data = property(lambda self: _hours(self.origin - VALID, self.plain))
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not isinstance(self.plain, bool):
+            raise ValueError(f"plain must be True or False, not {self.plain!r}")
+        _whole("origin", self.origin, 2 * VALID + FIRST, HOURS - 1)
+        _whole("span", self.span, AHEAD, HOURS - self.origin)
+
+    def rows(self, name):
+        """The first hour of a part and the hour below which it lies."""
+        train, test = self.origin - VALID, self.origin
+        return {"train": (FIRST, train), "valid": (train, test), "test": (test, test + self.span)}[name]
 
     def _rows(self, name, length):
         """The first row of a part's windows and the row below which its targets lie."""
-        first, end = ROWS[name]
+        first, end = self.rows(name)
         if name == "train":
             return end - min(max(count(self.share, end - first), 2 * length), end - first), end
         return first - 2 * AHEAD, end  # the first target, 48 rows after, is the first hour of the part
@@ -159,7 +181,7 @@ class Traffic(RealTask):
         return batch
 
     def _windows(self, starts, length):
-        x, y, observed, _ = _hours()
+        x, y, observed, *_ = self._data
         steps, dtype = starts[:, None] + torch.arange(length), torch.get_default_dtype()
         mask = observed[steps] & (torch.arange(length) >= AHEAD)
         return Batch(x[steps].to(dtype), y[steps][..., None].to(dtype), mask)

@@ -103,9 +103,17 @@ def clip_per_seed(parameters, limit):
     return norms
 
 
+# Whether each batch goes on where the last one ended: such a task has ``stream`` in place of ``batch``.
+_carried = lambda task: getattr(task, "carried", False)
+
+
 def training_batch(config, step):
     """The batches of one step, stacked over seeds: ``x (S, B, T, I)``. Shorter ones are filled up, unscored."""
-    draws = [config.task.batch(generator(seed, step), config.batch_size, config.length) for seed in config.seeds]
+    task, sizes = config.task, (config.batch_size, config.length)
+    if _carried(task):
+        draws = [task.stream(generator(seed, 0), *sizes, step) for seed in config.seeds]
+    else:
+        draws = [task.batch(generator(seed, step), *sizes) for seed in config.seeds]
     longest = max(draw.x.shape[1] for draw in draws)
     fill = lambda part: F.pad(part, (0, 0) * (part.ndim - 2) + (0, longest - part.shape[1]))
     batch = Batch(*(torch.stack([fill(part) for part in parts]) for parts in zip(*draws, strict=True)))
@@ -128,12 +136,13 @@ def train(config, checkpoint=None, progress=None):
     model = build(config)
     optimiser = torch.optim.Adam(model.parameters(), lr=config.learning_rate)
     best = {name: value.clone() for name, value in model.state_dict().items()}
-    rows, diverged, start, before = _resume(checkpoint, config, model, optimiser, best)
+    rows, diverged, start, before, state = _resume(checkpoint, config, model, optimiser, best)
     evaluated, clock, held_out = {row["step"] for row in rows}, time.process_time(), evaluation_batch(config)
     bar = tqdm(total=config.steps, initial=start, desc=config.cell, disable=None if progress is None else not progress)
     for step in range(start, config.steps + 1):
         batch = training_batch(config, step)
-        losses = loss(config.task.loss, model(batch.x)[0], batch)
+        prediction, after = model(batch.x, state)
+        losses = loss(config.task.loss, prediction, batch)
         for seed in (s for s, value in zip(config.seeds, losses, strict=True) if not value.isfinite()):
             diverged.setdefault(seed, step)
         if step % config.evaluate_every == 0 and step not in evaluated:
@@ -142,7 +151,7 @@ def train(config, checkpoint=None, progress=None):
             bar.set_postfix(median_loss=f"{losses.nanmedian().item():.4f}", diverged=len(diverged))
             if checkpoint:
                 spent = before + time.process_time() - clock
-                _save(checkpoint, config, model, optimiser, best, rows, diverged, step, spent)
+                _save(checkpoint, config, model, optimiser, best, rows, diverged, step, spent, state)
         if step % config.evaluate_every == 0 and _arrived(rows, config):
             break
         if step < config.steps:
@@ -154,6 +163,8 @@ def train(config, checkpoint=None, progress=None):
                     config.learning_rate * (1 + math.cos(math.pi * step / config.steps)) / 2
                 )
             optimiser.step()
+            if _carried(config.task):  # the values go on, the gradient ends here
+                state = tuple(part.detach() for part in after) if isinstance(after, tuple) else after.detach()
             bar.update()
     bar.close()
     return Run(config, model, best, pd.DataFrame(rows), diverged, before + time.process_time() - clock)
@@ -182,26 +193,25 @@ def _keep_best(best, model, rows, seeds):
                 best[name][s] = value[s]
 
 
-def _save(file, config, model, optimiser, best, rows, diverged, step, seconds):
+def _save(file, config, model, optimiser, best, rows, diverged, step, seconds, state):
     """Write beside the file, then rename: a killed run leaves the old checkpoint, never half of a new one."""
-    state = {"config": _identity(config), "model": model.state_dict(), "optimiser": optimiser.state_dict()}
-    torch.save(
-        state | {"best": best, "rows": rows, "diverged": diverged, "step": step, "seconds": seconds}, f"{file}.part"
-    )
+    saved = {"config": _identity(config), "model": model.state_dict(), "optimiser": optimiser.state_dict()}
+    saved |= {"best": best, "rows": rows, "diverged": diverged, "step": step, "seconds": seconds, "state": state}
+    torch.save(saved, f"{file}.part")
     os.replace(f"{file}.part", file)
 
 
 def _resume(file, config, model, optimiser, best):
-    """The rows, diverged seeds, step and seconds to start from; the file's weights and moments, if it exists."""
+    """Rows, diverged seeds, step, seconds and carried state to start from; the file's weights and moments."""
     if not file or not Path(file).exists():
-        return [], {}, 0, 0.0
-    state = torch.load(file)
-    if state["config"] != (asked := _identity(config)):
-        runs = f"it holds {state['config']}; asked for: {asked}"
+        return [], {}, 0, 0.0, None
+    saved = torch.load(file)
+    if saved["config"] != (asked := _identity(config)):
+        runs = f"it holds {saved['config']}; asked for: {asked}"
         raise ValueError(f"{file} belongs to another run: {runs}. Delete the file or name another one.")
-    if state["step"] > config.steps:
-        raise ValueError(f"{file} is at step {state['step']}, beyond the {config.steps} steps asked for")
-    model.load_state_dict(state["model"])
-    optimiser.load_state_dict(state["optimiser"])
-    best.update(state["best"])
-    return [state[name] for name in ("rows", "diverged", "step", "seconds")]
+    if saved["step"] > config.steps:
+        raise ValueError(f"{file} is at step {saved['step']}, beyond the {config.steps} steps asked for")
+    model.load_state_dict(saved["model"])
+    optimiser.load_state_dict(saved["optimiser"])
+    best.update(saved["best"])
+    return [saved[name] for name in ("rows", "diverged", "step", "seconds", "state")]

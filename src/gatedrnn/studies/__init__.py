@@ -22,4 +22,11 @@ STUDIES = (
     "languages",
     "control",
     "ablations",
+    "strings",
+    "devices",
+    "language",
+    "music",
+    "forecasting",
+    "online",
+    "latency",
 )

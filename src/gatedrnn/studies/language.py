@@ -1,0 +1,84 @@
+"""A character model of the annual messages, its state carried over the whole text. (C26, C27, R5)
+
+Truncated backpropagation through 100 steps, 32 readers, 3,000 steps (8.6 times the training text), Adam with the rate
+falling along half a cosine; five seeds. ``width``: the units of the LSTM; the GRUs have as many or as many parameters,
+the RNN as many units. The learning rate, of {0.002, 0.005, 0.01}, is that of the lowest validation loss on two tuning
+seeds in 600 steps, for each cell and width (the GRU tuned at equal parameters). On the test text: ``nats`` a
+character; ``by_context``: the loss if only the last k characters are known, at 2,000 places; ``shuffled``: the loss
+with 300 characters of which all but the last k are in a random order. ``useful``: the context at which 95 % of the
+gain from the first to the last of ``CONTEXTS`` is reached, interpolated in log k."""
+
+import json
+
+import numpy as np
+import torch
+
+from gatedrnn import reproducible, text
+from gatedrnn.studies.training import MODELS, RUN, TUNING_SEEDS, as_rows, units
+from gatedrnn.train import Config, train
+
+KEYS = ["phase", "width", "cell", "matched", "learning_rate", "seed"]
+COLUMNS = [*RUN, "nats", "by_context", "shuffled", "useful"]
+WIDTHS, RATES, STEPS, TUNING_STEPS, SEEDS = (64, 128), (2e-3, 5e-3, 1e-2), 3000, 600, list(range(5))
+CONTEXTS, SHUFFLED = (1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200, 300), (5, 12, 30, 80, 200)
+ARMS = [*MODELS, ("rnn", "hidden size")]
+
+
+def tuning(store):
+    """Every learning rate on the two tuning seeds, once for each cell and width."""
+    arms = (ARMS[0], ARMS[2], ARMS[3])
+    return [_call("tuning", width, arm, rate, TUNING_SEEDS) for width in WIDTHS for arm in arms for rate in RATES]
+
+
+def final(store):
+    """The five seeds at the chosen rate."""
+    rows = store.rows()
+    mean = rows[rows.phase == "tuning"].groupby(["width", "cell", "learning_rate"]).valid.mean()
+    return [_call("final", w, arm, mean[w, arm[0]].idxmin().item(), SEEDS) for w in WIDTHS for arm in ARMS]
+
+
+def _call(phase, width, arm, rate, seeds):
+    return {"phase": phase, "width": width, "cell": arm[0], "matched": arm[1], "learning_rate": rate, "seeds": seeds}
+
+
+PHASES = [tuning, final]  # about an hour and a half of one core
+
+
+def config(call):
+    """The ``Config`` of a call."""
+    steps = STEPS if call["phase"] == "final" else TUNING_STEPS
+    size = units(call["cell"], call["matched"], call["width"], 87)
+    options = {"learning_rate": call["learning_rate"], "evaluate_every": 150, "cosine": True}
+    return Config(text.CarriedText(), call["cell"], size, 100, tuple(call["seeds"]), steps, **options)
+
+
+def measure(call):
+    """Train the seeds of a call; the final ones are tested; a row a seed."""
+    reproducible(dtype=torch.float32)
+    run = train(config(call), progress=False)
+    if call["phase"] == "tuning":
+        return as_rows(call, run, [dict.fromkeys(COLUMNS[len(RUN) :]) for _ in call["seeds"]])
+    run.model.load_state_dict(run.best)
+    return as_rows(call, run, tested(run.model))
+
+
+def tested(model, test=None):
+    """What is measured of each model, a list of dicts."""
+    test = text.part("test") if test is None else test
+    contexts = text.by_context(model, test, CONTEXTS).tolist()
+    shuffled = text.by_context(model, test, [*SHUFFLED, max(CONTEXTS)], shuffled=True).tolist()
+    curve = lambda lengths, losses: json.dumps([[k, round(loss, 5)] for k, loss in zip(lengths, losses, strict=True)])
+    return [
+        {"nats": whole, "by_context": curve(CONTEXTS, losses), "useful": useful(losses)}
+        | {"shuffled": curve([*SHUFFLED, max(CONTEXTS)], mixed)}
+        for whole, losses, mixed in zip(text.nats(model, test).tolist(), contexts, shuffled, strict=True)
+    ]
+
+
+def useful(losses):
+    """The context, in characters, after which the losses at ``CONTEXTS`` have fallen by 95 % of what they fall."""
+    gained = np.maximum.accumulate((losses[0] - np.array(losses)) / (losses[0] - losses[-1]))
+    k = int(np.argmax(gained >= 0.95))
+    left, right = np.log(CONTEXTS[k - 1]), np.log(CONTEXTS[k])
+    part = (0.95 - gained[k - 1]) / (gained[k] - gained[k - 1])
+    return float(np.exp(left + part * (right - left)))
