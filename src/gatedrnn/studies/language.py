@@ -59,12 +59,12 @@ def measure(call):
     if call["phase"] == "tuning":
         return as_rows(call, run, [dict.fromkeys(COLUMNS[len(RUN) :]) for _ in call["seeds"]])
     run.model.load_state_dict(run.best)
-    return as_rows(call, run, tested(run.model))
+    return as_rows(call, run, judge(run.model))
 
 
-def tested(model, test=None):
+def judge(model):
     """What is measured of each model, a list of dicts."""
-    test = text.part("test") if test is None else test
+    test = text.part("test")
     contexts = text.by_context(model, test, CONTEXTS).tolist()
     shuffled = text.by_context(model, test, [*SHUFFLED, max(CONTEXTS)], shuffled=True).tolist()
     curve = lambda lengths, losses: json.dumps([[k, round(loss, 5)] for k, loss in zip(lengths, losses, strict=True)])
