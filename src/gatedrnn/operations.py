@@ -193,3 +193,19 @@ class Markov(Task):
             pairs = (context[:, None] * chances).reshape(-1, 2, 2).sum(0)  # (the last symbol, the next)
             total -= (pairs * np.log(pairs / pairs.sum(1, keepdims=True))).sum()
         return float(total / T)
+
+
+@dataclass(frozen=True)
+class RandomWalk(Task):
+    """Where is a random walk after its next step? Each step is drawn from the standard normal distribution. Ours.
+    input    0.3 1.1 0.7 -0.2        ``y`` is (B, T, 1), the next position; every step is scored. No ``oracle`` can do
+    target   1.1 0.7 -0.2 0.9        better than the last position, whose error, ``floor``, is that of a step"""
+
+    input_size, output_size, loss, floor = 1, 1, "mse", 1.0
+    oracle = lambda self, x: x
+    _memoryless = lambda self, length: 1.0
+
+    def _draw(self, generator, B, T):
+        walk = torch.randn(B, T + 1, 1, generator=generator, dtype=torch.float64).cumsum(1)
+        walk = walk.to(torch.get_default_dtype())
+        return Batch(walk[:, :-1], walk[:, 1:], torch.ones(B, T, dtype=torch.bool))

@@ -33,8 +33,10 @@ class Chorales(RealTask):
     key 48   input  1 1 0 0   target  1 0 0 1        88 keys, a step a quarter note: x holds those that sound at t,
     key 52   input  0 1 1 1   target  1 1 1 1        y those at t + 1. Every step but the padding is scored.
     loss: the sum over the keys, nats a step, mean over all steps (not over pieces). ``batch`` cuts each piece to
-    ``length`` steps from a random start, ``part`` to its first ``length``. Reference: each key at its own frequency."""
+    ``length`` steps from a random start, ``part`` to its first ``length``. ``shuffled``, the order control: the steps
+    of each piece in a random order, always the same. Reference: each key at its own frequency."""
 
+    shuffled: bool = False
     input_size, output_size, loss, whole = 88, 88, "bernoulli", 192
 
     def _items(self, name):
@@ -49,7 +51,13 @@ class Chorales(RealTask):
 
     def _take(self, indices, length, starts=None):
         starts = starts or [0] * len(indices)
-        kept = [_pieces()[0][i][start : start + length + 1] for i, start in zip(indices, starts, strict=True)]
+        pieces = [_pieces()[0][i] for i in indices]
+        if self.shuffled:
+            orders = [
+                np.random.default_rng(i).permutation(len(piece)) for i, piece in zip(indices, pieces, strict=True)
+            ]
+            pieces = [piece[order] for piece, order in zip(pieces, orders, strict=True)]
+        kept = [piece[start : start + length + 1] for piece, start in zip(pieces, starts, strict=True)]
         join = lambda rolls: pad_sequence(rolls, batch_first=True).to(torch.get_default_dtype())
         x, y = join([roll[:-1] for roll in kept]), join([roll[1:] for roll in kept])
         return Batch(x, y, torch.arange(x.shape[1]) < torch.tensor([len(roll) - 1 for roll in kept])[:, None])

@@ -24,9 +24,15 @@ class CarriedText(Characters):
     """``Characters`` read on: B readers start evenly spaced in the training text, at a place that the seed draws, and
     each batch begins where the last one ended, so that ``train`` can carry the state over (truncated backpropagation
     through time; Williams and Peng 1990). After the end of the text a reader goes on at its beginning. ``part`` gives
-    25 windows of 1,000 characters, evenly spread, whatever the length."""
+    25 windows of 1,000 characters, evenly spread, whatever the length. ``shuffled``, the order control: the
+    characters of each part in a random order."""
 
+    shuffled: bool = False
     carried = True
+
+    def _text(self, name, length):
+        text = super()._text(name, length)
+        return text[torch.randperm(len(text), generator=torch.Generator().manual_seed(0))] if self.shuffled else text
 
     def stream(self, generator, B, length, step):
         """The batch number ``step`` of a stream: ``generator`` must be the same for all of them."""
