@@ -84,7 +84,7 @@ def online(matched, streams, ratio, needed):
     over seeds, with an interval below 1; it refutes if the interval lies above ``ratio``."""
     details = []
     for stream in streams:
-        lstm, gru = pair("online", "error", matched, phase="final", stream=stream)
+        lstm, gru = pair("online", "mse", matched, phase="final", stream=stream)
         c = stats.compare(np.log(gru), np.log(lstm))
         value, low, high = np.exp([c.difference, c.low, c.high])
         judgement = "supports" if value <= ratio and high < 1 else "refutes" if low > ratio else "open"

@@ -3,8 +3,8 @@
 The streams are those of ``gatedrnn.online``; seed k has its own: another draw of the made-up ones, another subject of
 the watch. Ten seeds; the LSTM has 16 units, the GRUs as many or as many parameters, the RNN as many units; one step of
 Adam a sample. The learning rate, of {0.001, 0.003, 0.01, 0.03}, is that of the lowest error over the whole stream on
-two tuning seeds, for each cell and stream (the GRU tuned at equal parameters). ``error``: the mean squared error over
-the stream after the first 200 samples; ``error_log``: its logarithm; ``blocks``: means of 50 samples; ``persistence``
+two tuning seeds, for each cell and stream (the GRU tuned at equal parameters). ``mse``: the mean squared error over
+the stream after the first 200 samples; ``log_mse``: its logarithm; ``blocks``: means of 50 samples; ``persistence``
 and ``least_squares``: the errors of the two simple forecasts on the same stream."""
 
 import json
@@ -18,7 +18,7 @@ from gatedrnn.bench import environment
 from gatedrnn.studies.training import MODELS, SEEDS, TUNING_SEEDS, units
 
 KEYS = ["phase", "stream", "cell", "matched", "learning_rate", "seed"]
-COLUMNS = ["hidden_size", "parameters", "error", "error_log", "blocks", "persistence", "least_squares"]
+COLUMNS = ["hidden_size", "parameters", "mse", "log_mse", "blocks", "persistence", "least_squares"]
 COLUMNS += ["cpu_seconds", "cpu", "torch", "threads"]
 RATES, WIDTH, BLOCK, ARMS = (1e-3, 3e-3, 1e-2, 3e-2), 16, 50, [*MODELS, ("rnn", "hidden size")]
 
@@ -32,7 +32,7 @@ def tuning(store):
 def final(store):
     """The ten seeds at the chosen rate."""
     rows = store.rows()
-    mean = rows[rows.phase == "tuning"].groupby(["stream", "cell", "learning_rate"]).error.mean()
+    mean = rows[rows.phase == "tuning"].groupby(["stream", "cell", "learning_rate"]).mse.mean()
     return [_call("final", s, arm, mean[s, arm[0]].idxmin().item(), SEEDS) for s in online.STREAMS for arm in ARMS]
 
 
@@ -56,7 +56,7 @@ def measure(call):
     shared |= {name: value for name, value in environment().items() if name in ("cpu", "torch", "threads")}
     return [
         shared
-        | {"seed": seed, "error": error.mean().item(), "error_log": error.mean().log().item()}
+        | {"seed": seed, "mse": error.mean().item(), "log_mse": error.mean().log().item()}
         | {"blocks": json.dumps(np.round(error.view(-1, BLOCK).mean(1).numpy(), 5).tolist())}
         | {"persistence": online.persistence(stream).mean().item()}
         | {"least_squares": online.least_squares(stream).mean().item()}
