@@ -17,7 +17,7 @@ import pytest
 import torch
 
 from gatedrnn import GRU, datasets, musicxml, tasks
-from gatedrnn.datasets import DataError, SpokenDigits, digits, digits_split, read_checked
+from gatedrnn.datasets import DataError, DigitStrings, SpokenDigits, digits, digits_split, read_checked
 from gatedrnn.results import Stop
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -515,3 +515,76 @@ def test_protocol_and_dtype():
 def test_wrong_arguments_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call(SpokenDigits())
+
+
+def test_noise_is_added_to_every_coefficient_and_stays_the_same():
+    plain, noisy, double = (SpokenDigits(noise=noise).part("test") for noise in (0.0, 0.5, 1.0))
+    lengths = plain.mask.double().argmax(1) + 1
+    inside = torch.arange(plain.x.shape[1]) < lengths[:, None]
+    added = (noisy.x - plain.x)[inside]
+    assert torch.equal(plain.mask, noisy.mask)
+    assert torch.allclose((double.x - plain.x)[inside], 2 * added, atol=1e-6)
+    assert abs(added.std() - 0.5) < 0.01
+    assert abs(added.mean()) < 0.01
+    assert not noisy.x[~inside].any()
+    assert torch.equal(noisy.x, SpokenDigits(noise=0.5).part("test").x)
+
+
+def test_strings_are_recordings_one_after_the_other_and_ask_for_the_first(recordings, split):
+    task = DigitStrings()
+    scaled = torch.cat(frames_of(SpokenDigits().part("train")))
+    single = {frames[:40].numpy().tobytes(): int(label) for frames, label in training_frames(split, recordings)}
+    assert len(scaled)
+    for batch in (task.batch(tasks.generator(0, 0), 30, 40), task.part("train", 40)):
+        for x, y, mask in zip(*batch, strict=True):
+            first, second, third = (mask.nonzero()[:, 0] + 1).tolist()
+            parts = [x[:first], x[first:second], x[second:third]]
+            assert single[parts[0].numpy().tobytes()] == y[0]
+            assert all(part.numpy().tobytes() in single for part in parts)
+            assert (y == y[0]).all()
+            assert not x[third:].any()
+
+
+def training_frames(split, recordings):
+    part = SpokenDigits().part("train")
+    return zip(frames_of(part), recordings.labels[split["train"]], strict=True)
+
+
+def test_strings_of_a_part_are_always_the_same_600_and_batches_differ():
+    task = DigitStrings(count=2)
+    a, b = task.part("test", 40), task.part("test", 40)
+    assert torch.equal(a.x, b.x)
+    assert len(a.x) == 600
+    assert a.mask.sum(1).eq(2).all()
+    assert not torch.equal(task.batch(tasks.generator(0, 0), 8, 40).y, task.batch(tasks.generator(0, 1), 8, 40).y)
+
+
+def test_a_bag_of_digits_cannot_tell_which_was_first():
+    """Knowing which three digits were said is worth 0.43; the first is independent of the others."""
+    batch = DigitStrings().part("test", 40)
+    assert torch.bincount(batch.y[:, 0], minlength=10).min() > 30
+    n = np.random.default_rng(0).integers(0, 10, (200_000, 3))
+    counts = (n[:, :, None] == np.arange(10)).sum(1).max(1) / 3
+    assert counts.mean() == pytest.approx(0.43, abs=0.005)
+
+
+def test_shuffled_strings_mix_the_frames_of_the_whole_string():
+    plain, mixed = DigitStrings().part("test", 40), DigitStrings(shuffled=True).part("test", 40)
+    assert mixed.mask.sum(1).eq(3).all()
+    first = lambda batch: batch.x[0][: batch.mask[0].nonzero().max() + 1]
+    assert torch.equal(plain.y[0], mixed.y[0])
+    assert sorted(map(tuple, first(plain).tolist())) == sorted(map(tuple, first(mixed).tolist()))
+    assert not torch.equal(first(plain), first(mixed))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: SpokenDigits(noise=-1), "noise must be a number of at least 0"),
+        (lambda: SpokenDigits(noise=True), "noise must be a number of at least 0"),
+        (lambda: DigitStrings(count=0), "count must be a whole number from 1"),
+    ],
+)
+def test_wrong_noise_and_count_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

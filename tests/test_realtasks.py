@@ -273,11 +273,12 @@ def test_characters_are_drawn_from_the_share_of_the_training_text():
 
 def test_traffic_inputs_and_targets_are_those_of_the_docstring():
     frame = datasets.traffic()
-    volume, x, y, observed, scale = frame.traffic_volume.to_numpy(), *realtasks._hours()
+    volume, x, y, observed, scale, forecast = frame.traffic_volume.to_numpy(), *realtasks._hours(12_000, False)
     median = np.array(
         [np.nan if t < 672 else safe_median(volume[[t - 168, t - 336, t - 504, t - 672]]) for t in range(17_520)]
     )
     deviation = volume - median
+    np.testing.assert_array_equal(forecast[672:], median[672:])
     train = slice(672, 12_000)
     assert scale == pytest.approx(np.nanstd(deviation[train]))
     level = (median - np.nanmean(median[train])) / np.nanstd(median[train])
@@ -303,7 +304,7 @@ def safe_median(values):
 def hours_as_inputs(monkeypatch):
     """Traffic whose input is the number of the hour, all observed."""
     hour = torch.arange(17_520.0)
-    monkeypatch.setattr(realtasks, "_hours", lambda: (hour[:, None].repeat(1, 7), hour + 24, hour > -1, torch.ones(())))
+    monkeypatch.setattr(realtasks, "_hours", lambda *_: (hour[:, None].repeat(1, 7), hour + 24, hour > -1, torch.ones(()), hour))
 
 
 @pytest.mark.parametrize("length", [25, 72, 168, 1000])
@@ -335,12 +336,12 @@ def test_traffic_is_drawn_from_the_share_of_the_training_rows(share, first, monk
 
 @pytest.mark.parametrize("row", [12_000, 13_100, 14_000, 15_003])
 def test_no_input_and_no_earlier_target_knows_the_future(row, monkeypatch, fresh):
-    x, y, observed, scale = realtasks._hours()
+    x, y, observed, scale, _ = realtasks._hours(12_000, False)
     frame = datasets.traffic()
     frame.iloc[row:, frame.columns.get_loc("traffic_volume")] += np.arange(17_520 - row) % 1000 + 500.0
     monkeypatch.setattr(datasets, "traffic", lambda: frame)
     realtasks._hours.cache_clear()
-    x2, y2, observed2, scale2 = realtasks._hours()
+    x2, y2, observed2, scale2, _ = realtasks._hours(12_000, False)
     assert scale == scale2
     assert torch.equal(x[:row], x2[:row])
     assert torch.equal(y[: row - 24], y2[: row - 24])
@@ -480,3 +481,56 @@ def test_a_tail_is_blank_and_the_answer_is_asked_for_at_its_end():
         PixelDigits(tail=-1)
     with pytest.raises(ValueError, match="length of PixelDigits must be a whole number from 6 to 103"):
         PixelDigits(tail=5).part("valid", 5)
+
+
+@pytest.mark.parametrize(("origin", "span"), [(8000, 2000), (12_000, 2000), (14_000, 3520)])
+def test_an_origin_moves_all_parts_and_the_scale(origin, span, monkeypatch, fresh):
+    task, volume = Traffic(origin=origin, span=span), datasets.traffic().traffic_volume.to_numpy()
+    assert [task.rows(part) for part in PARTS] == [
+        (672, origin - 2000),
+        (origin - 2000, origin),
+        (origin, origin + span),
+    ]
+    assert task.scale == pytest.approx(np.nanstd((volume - task.forecast)[672 : origin - 2000]))
+    hours_as_inputs(monkeypatch)
+    for part in PARTS:
+        _, y, mask = task.part(part, 120)
+        first, end = task.rows(part)
+        assert y[mask][:, 0].tolist() == list(range(first + 48 * (part == "train"), end))
+
+
+def test_plain_traffic_knows_no_median():
+    task, volume = Traffic(plain=True), datasets.traffic().traffic_volume.to_numpy()
+    mean, deviation = np.nanmean(volume[672:12_000]), np.nanstd(volume[672:12_000])
+    assert task.forecast[700:] == pytest.approx(mean)
+    assert task.scale == pytest.approx(deviation)
+    x, y, observed, *_ = task._data
+    known = observed[:-24].numpy() & (np.arange(17_496) >= 672)
+    np.testing.assert_allclose(y[:-24].numpy()[known], ((volume[24:] - mean) / deviation)[known], atol=1e-12)
+    assert x[700:, 2].abs().max() < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"plain": 1}, "plain must be True or False"),
+        ({"origin": 4000}, "origin must be a whole number from 4672"),
+        ({"origin": 17_000}, "span must be a whole number from 24 to 520, not 3520"),
+        ({"span": 23}, "span must be a whole number from 24"),
+    ],
+)
+def test_wrong_origins_are_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        Traffic(**options)
+
+
+def test_shuffled_chorales_hold_the_same_steps_in_another_fixed_order():
+    plain, mixed, again = (Chorales(shuffled).part("test") for shuffled in (False, True, True))
+    assert same(mixed, again)
+    assert torch.equal(plain.mask, mixed.mask)
+    whole = lambda batch, k: torch.cat([batch.x[k, :1], batch.y[k][batch.mask[k]]])
+    for k in range(len(plain.x)):
+        steps = [sorted(row.numpy().tobytes() for row in whole(batch, k)) for batch in (plain, mixed)]
+        assert steps[0] == steps[1]
+        assert not torch.equal(whole(plain, k), whole(mixed, k))
+    assert torch.equal(mixed.x[:, 1:][mixed.mask[:, 1:]], mixed.y[:, :-1][mixed.mask[:, 1:]])
