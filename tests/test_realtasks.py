@@ -304,7 +304,9 @@ def safe_median(values):
 def hours_as_inputs(monkeypatch):
     """Traffic whose input is the number of the hour, all observed."""
     hour = torch.arange(17_520.0)
-    monkeypatch.setattr(realtasks, "_hours", lambda *_: (hour[:, None].repeat(1, 7), hour + 24, hour > -1, torch.ones(()), hour))
+    monkeypatch.setattr(
+        realtasks, "_hours", lambda *_: (hour[:, None].repeat(1, 7), hour + 24, hour > -1, torch.ones(()), hour)
+    )
 
 
 @pytest.mark.parametrize("length", [25, 72, 168, 1000])
