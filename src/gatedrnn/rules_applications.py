@@ -64,8 +64,8 @@ def deadline(matched, hidden_size, kernels, loads, milliseconds):
     for kernel in kernels:
         for load in loads:
             for width in hidden_size:
-                where = {"kernel": [kernel], "load": [load], "width": [width], "matched": [matched]}
-                lstm, gru = (values_at("latency", f"{cell}_p99", where).item() for cell in ("lstm", "gru"))
+                where, levels = {"kernel": kernel, "load": load, "matched": matched}, {"width": [width]}
+                lstm, gru = (values_at("latency", f"{cell}_p99", levels, **where).item() for cell in ("lstm", "gru"))
                 word = "GRU alone in time" if gru < milliseconds <= lstm else "LSTM alone in time"
                 if (gru < milliseconds) == (lstm < milliseconds):
                     word = "both in time" if gru < milliseconds else "both late"
