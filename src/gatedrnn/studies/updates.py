@@ -1,4 +1,5 @@
-"""How long one training update takes with torch's own layers, on the tasks of the panel (for C28).
+"""How long one training update takes with torch's own layers, on the tasks of the panel (for C28), and of the character
+model with 128 units.
 
 One seed: forward, loss, backward, clipping and Adam, on a batch of 32 of the task, ``nn.LSTM`` or ``nn.GRU`` with a
 linear readout, float32, one thread. ``default``: with oneDNN, ``native``: without. ``seconds``: the median over 30
@@ -10,7 +11,7 @@ from torch import nn
 from gatedrnn import reproducible
 from gatedrnn.bench import compare_times, environment
 from gatedrnn.reproduce import onednn
-from gatedrnn.studies.training import MODELS, PANEL, hidden_size
+from gatedrnn.studies.training import MODELS, PANEL, hidden_size, units
 from gatedrnn.tasks import generator, loss
 
 TASKS, ROUNDS = ("speech", "pixels", "chorales", "language", "traffic"), 30
@@ -48,8 +49,9 @@ def measure(config):
 
 
 def grid(store):
-    """Every model of the panel on both kernels, those of a task one after the other."""
+    """Every model on both kernels, those of a task one after the other."""
     sizes = {(task, cell, hidden_size(task, cell, matched)): None for task in TASKS for cell, matched in MODELS}
+    sizes |= {("language", cell, units(cell, matched, 128, 87)): None for cell, matched in MODELS}
     return [dict(zip(KEYS, (*model, kernel), strict=True)) for model in sizes for kernel in ("default", "native")]
 
 
