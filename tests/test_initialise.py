@@ -41,6 +41,22 @@ def test_orthogonal_blocks():
     assert layer.W.abs().min() > 0
 
 
+def test_orthogonal_is_not_keras_start():
+    """Keras draws one matrix for all G gates, (H, G*H) with orthonormal rows; that is our U transposed, so the columns
+    are orthonormal. Ours has an orthogonal block for each gate, so its columns have the length sqrt(G)."""
+    H, G = 20, 4
+    layer = Recurrent("lstm", I, H)
+    initialise.orthogonal(layer)
+    ours, keras = layer.U.detach()[0], torch.nn.init.orthogonal_(torch.empty(H, G * H)).mT  # (G*H, H) both
+    close = lambda a, b: torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
+    close(keras.mT @ keras, torch.eye(H))
+    close(ours.mT @ ours, G * torch.eye(H))
+    gram = lambda U: torch.stack([block @ block.mT for block in U.split(H)])
+    close(gram(ours), torch.eye(H).expand(G, H, H))
+    assert (gram(keras) - torch.eye(H)).abs().amax((1, 2)).min() > 0.5  # no block of theirs is orthogonal
+    assert keras.abs().max() < ours.abs().max()
+
+
 @pytest.mark.parametrize("name", [n for n, cell in CELLS.items() if cell.keeps and n != "no_input"])
 def test_a_large_retention_bias_keeps_the_old_state(name):
     layer = Recurrent(name, I, 20)

@@ -1,4 +1,4 @@
-"""The studies of memory and of applications that train: their rows are whole and come out the same again."""
+"""Studies of memory and of applications that train: their rows are whole and come out the same again."""
 
 import json
 from dataclasses import replace

@@ -37,7 +37,10 @@ Images = namedtuple("Images", "pixels labels")  # (5000, 28, 28) uint8; (5000,) 
 
 
 class DataError(Stop):
-    """A data package is missing, or its file is not the one this book was measured on."""
+    """A data package is missing, or its file is not the one this book was measured on. A notebook shows one line."""
+
+    def _render_traceback_(self):  # IPython's hook
+        return [f"{type(self).__name__}: {self}"]
 
 
 def _refuse(problem, requirement):

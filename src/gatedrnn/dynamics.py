@@ -15,22 +15,30 @@ def gradient_by_lag(layer, x):
     return torch.autograd.grad(loss, x)[0].norm(dim=(1, 3)).flip(1)
 
 
+def _per_model(layer, x):
+    """The gates over x, each ``(S, B, T, H)``, with S = 1 for a layer without seeds."""
+    gates = layer(x, trace=True)[2]
+    return gates if layer.seeds else {name: gate[None] for name, gate in gates.items()}
+
+
 @torch.no_grad()
 def retention(layer, x):
     """How much each unit keeps of its state, the mean over the sequences and steps of x of the gate that keeps:
-    ``(S, H)``, or None for a cell without such a gate. The time constant is ``1 / (1 - kept)`` steps."""
+    ``(S, H)``, or None for a cell without such a gate. The time constant is ``1 / (1 - kept)`` steps. A layer without
+    seeds counts as one model: S is 1."""
     if not (keeps := get_cell(layer.cell.name).keeps):
         return None
     gate, sign = keeps
-    kept = layer(x, trace=True)[2][gate].mean((1, 2))
+    kept = _per_model(layer, x)[gate].mean((1, 2))
     return kept if sign > 0 else 1 - kept
 
 
 @torch.no_grad()
 def plane(layer, x, bins=10):
     """How often the units of an LSTM stand at each place of the (f, i) square, over the sequences and steps of x: the
-    share in each of ``bins`` x ``bins`` squares, ``(S, bins, bins)``, the first axis f, the second i."""
-    gates = layer(x, trace=True)[2]
+    share in each of ``bins`` x ``bins`` squares, ``(S, bins, bins)``, the first axis f, the second i. A layer without
+    seeds counts as one model: S is 1."""
+    gates = _per_model(layer, x)
     places = (torch.stack([gates["f"], gates["i"]]) * bins).long().clamp(max=bins - 1)
     cells = (places[0] * bins + places[1]).flatten(1)  # (S, B*T*H)
     return torch.stack([torch.bincount(row, minlength=bins**2) for row in cells]).view(-1, bins, bins) / cells.shape[1]

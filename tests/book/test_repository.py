@@ -42,6 +42,7 @@ def test_the_package_stays_small():
 
 
 LIGHT = ["", ".stats", ".cost", ".results", ".plot", ".sweep", ".evidence", ".rules", ".rules_exact", ".rules_memory"]
+LIGHT += [".rules_applications"]
 
 
 @pytest.mark.parametrize("module", [*LIGHT, ".replications", ".claims", ".cli"])

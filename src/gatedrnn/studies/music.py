@@ -1,8 +1,8 @@
 """JSB-like chorales at the sizes of two papers. (R2)
 
 ``small``: 36 units for the LSTM, 46 for the GRU, 100 for the RNN (Chung et al. 2014), 2,000 steps of 32 excerpts of 64
-quarter notes; ``large``: 234 and 276, about 300,000 parameters in the recurrent layer (Bai et al. 2018, there with
-dropout, here without), 400 steps. Five seeds. The learning rate, of three (large: two), is that of the lowest
+quarter notes; ``large``: 234 and 276, about 300,000 parameters in the recurrent layer (the size of Bai et
+al. 2018), without dropout, 400 steps. Five seeds. The learning rate, of three (large: two), is that of the lowest
 validation loss on two tuning seeds in half the steps, for each cell and size. ``shuffled``: the small models on pieces
 whose steps are in a random order, 1,000 steps, at the rates of ``small``. ``nats``: the loss of a step, mean over all
 steps of the test pieces in full length; ``train_nats``: the same on the training pieces. The weights are those of the
