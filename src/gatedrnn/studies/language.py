@@ -3,10 +3,10 @@
 Truncated backpropagation through 100 steps, 32 readers, 1,500 steps (4.3 times the training text), Adam with the rate
 falling along half a cosine; five seeds. ``width``: the units of the LSTM; the GRUs have as many or as many parameters,
 the RNN as many units. The learning rate, of {0.002, 0.005, 0.01}, is that of the lowest validation loss on two tuning
-seeds in as many steps, for each cell and width (the GRU tuned at equal parameters, the RNN at 64 units). On the test text: ``nats`` a
-character; ``by_context``: the loss if only the last k characters are known, at 2,000 places; ``shuffled``: the loss
-with 300 characters of which all but the last k are in a random order. ``useful``: the context at which 95 % of the
-gain from the first to the last of ``CONTEXTS`` is reached, interpolated in log k.
+seeds in as many steps, for each cell and width (the GRU tuned at equal parameters, the RNN at 64 units). On the test
+text: ``nats`` a character; ``by_context``: the loss if only the last k characters are known, at 2,000 places;
+``shuffled``: the loss with 300 characters of which all but the last k are in a random order. ``useful``: the context
+at which 95 % of the gain from the first to the last of ``CONTEXTS`` is reached, interpolated in log k.
 
 A first version tuned in 600 steps and trained for 3,000: ``short tuning`` and, at 64 units, ``after short tuning``. It
 chose 0.01 everywhere, and at that rate nine of ten GRU runs went up after some 700 steps, which 600 cannot show."""
