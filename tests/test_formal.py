@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gatedrnn.formal import AnBnCn, BucketSort, CycleNavigation, Dyck1, ReverseString
-from gatedrnn.operations import Addition, Control, DelayedXor, Markov, _table
+from gatedrnn.operations import Addition, Control, DelayedXor, Markov, RandomWalk, _table
 from gatedrnn.tasks import CERTAIN, AnBn, generator, loss
 
 KINDS = [AnBnCn(), Dyck1(), CycleNavigation(), ReverseString(), BucketSort(), DelayedXor(), Addition()]
@@ -300,3 +300,18 @@ def test_the_source_is_predicted_to_its_floor():
     assert task.oracle(batch.x).abs().max() < CERTAIN
     with pytest.raises(ValueError, match="order must be a whole number from 1 to 8"):
         Markov(9)
+
+
+def test_a_random_walk_by_hand():
+    batch = RandomWalk().batch(generator(0, 0), 400, 50)
+    steps = (batch.y - batch.x)[..., 0]
+    assert batch.x.shape == batch.y.shape == (400, 50, 1)
+    assert torch.equal(batch.x[:, 1:], batch.y[:, :-1])
+    assert batch.mask.all()
+    assert abs(steps.var() - 1) < 0.03
+    assert abs(steps.mean()) < 0.03
+    assert abs((steps[:, 1:] * steps[:, :-1]).mean()) < 0.03  # no step knows the last one
+    assert loss("mse", RandomWalk().oracle(batch.x), batch) == pytest.approx(RandomWalk.floor, abs=0.03)
+    assert RandomWalk().baseline(50) == RandomWalk.floor
+    with pytest.raises(ValueError, match="length of RandomWalk must be a whole number from 1"):
+        RandomWalk().batch(generator(0, 0), 4, 0)

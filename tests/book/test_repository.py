@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = sorted((ROOT / "src").rglob("*.py"))
 TEXT = {".py", ".md", ".yml", ".toml", ".cfg", ".cff", ".txt", ".in", ".bib", ".css", ".js", ".ipynb"}
 GENERATED = {".venv", ".git", "_build", "vendor", "__pycache__", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints"}
-LINES_IN_PACKAGE, LINES_IN_STUDIES, LINES_IN_ONE = 4200, 1900, 280  # 21 of the 33 claims and their studies
+LINES_IN_PACKAGE, LINES_IN_STUDIES, LINES_IN_ONE = 4800, 2400, 280  # 28 of the 33 claims and their studies
 
 
 def read(name):
