@@ -31,15 +31,19 @@ def mackey_glass(seed, samples=4 * PART):
     for t in range(samples):
         delay = 10 * (17, 23, 30, 20)[t // PART % 4]
         for _ in range(30):
-            old = past[-delay]
+            old = past[-delay - 1]
             past.append(past[-1] + 0.1 * (0.2 * old / (1 + old**10) - 0.1 * past[-1]))
         x.append(past[-1])
     return _scaled(np.array(x)[:, None])
 
 
 def arm(seed):
-    """The watch of one subject through seven exercises, 600 samples each at 25 Hz, (4200, 6). Seeds 0 to 9: subjects 1
-    to 10; seeds 100 to 109: the same subjects' second recordings of the exercises, for tuning."""
+    """The watch of one subject through seven exercises, 600 samples each at 25 Hz, (4200, 6); a recording that is
+    shorter (down to 474 samples) begins again. Seeds 0 to 9: subjects 1 to 10; seeds 100 to 109: the same subjects'
+    second recordings of the exercises, for tuning. As the first exercise sets the scale, channels that rest in it count
+    more later."""
+    if seed not in (*range(10), *range(100, 110)):
+        raise ValueError(f"seed of arm must be from 0 to 9, or from 100 to 109, not {seed!r}")
     sequences, labels, subjects, names = datasets.watch()
     of = lambda exercise: np.flatnonzero((subjects == seed % 100 + 1) & (labels == exercise))[seed // 100]
     parts = [np.resize(sequences[of(exercise)][::2], (600, 6)) for exercise in range(len(names))]
@@ -56,8 +60,10 @@ def _scaled(x):
 def learn(streams, cell, hidden_size, rate, seeds):
     """Errors (S, N - WARM) of nets that predict each sample of their stream, (S, N, I), and then take one step of Adam
     on that error. A net sees the last 20 samples from an empty state (truncated backpropagation through time) and says
-    by how much the next one differs from the last."""
+    by how much the next one differs from the last. A ValueError unless there are more than ``WARM`` samples."""
     S, N, I = streams.shape
+    if N <= WARM:
+        raise ValueError(f"streams must have more than {WARM} samples, not {N}: the first {WARM} are not scored")
     model = SequenceModel(cell, I, hidden_size, I, seeds=S)
     generators = initialise.per_seed(seeds)
     initialise.uniform(model.recurrent, generators)
@@ -83,7 +89,8 @@ def persistence(stream):
 
 def least_squares(stream, forget=0.99):
     """The errors of a linear forecast from the last 20 samples, learned on the way by recursive least squares in which
-    a sample k steps ago counts ``forget``^k; (N - WARM,)."""
+    a sample k steps ago counts ``forget``^k; (N - WARM,). It learns from its 21st sample on, the nets from
+    their 201st."""
     x = stream.numpy()
     size, errors = WINDOW * x.shape[1] + 1, []
     weights, P = np.zeros((size, x.shape[1])), 10.0 * np.eye(size)

@@ -39,6 +39,11 @@ class Chorales(RealTask):
     shuffled: bool = False
     input_size, output_size, loss, whole = 88, 88, "bernoulli", 192
 
+    def __post_init__(self):
+        super().__post_init__()
+        if not isinstance(self.shuffled, bool):
+            raise ValueError(f"shuffled must be True or False, not {self.shuffled!r}")
+
     def _items(self, name):
         pieces, split = _pieces()
         return first_share(split[name], np.zeros(len(pieces)), self.share if name == "train" else 1)
@@ -144,7 +149,7 @@ class Traffic(RealTask):
     y is (B, T, 1); errors are absolute, in units of ``scale``: times ``scale`` they are vehicles per hour. Unobserved
     targets are not scored. ``batch`` takes windows of ``length`` hours of the training rows; ``part`` takes windows
     that score every hour of the part once, with context from before it and none from after it. ``share`` is the end of
-    the training rows, next to the validation rows, at least two windows. Reference: the median forecast itself.
+    the training rows, next to the validation rows, at least two windows. Reference: the forecast itself.
     ``origin``: the first hour of the test; the 2,000 hours before it validate, those before these train; ``span``: how
     many hours are tested. ``plain``: no median; the mean of the training part takes its place everywhere."""
 
@@ -160,7 +165,7 @@ class Traffic(RealTask):
         super().__post_init__()
         if not isinstance(self.plain, bool):
             raise ValueError(f"plain must be True or False, not {self.plain!r}")
-        _whole("origin", self.origin, 2 * VALID + FIRST, HOURS - 1)
+        _whole("origin", self.origin, 2 * VALID + FIRST, HOURS - AHEAD)
         _whole("span", self.span, AHEAD, HOURS - self.origin)
 
     def rows(self, name):
@@ -195,7 +200,7 @@ class Traffic(RealTask):
         return Batch(x[steps].to(dtype), y[steps][..., None].to(dtype), mask)
 
     def constant(self):
-        """A deviation of 0, (1,): the median forecast itself."""
+        """A deviation of 0, (1,): the forecast that is corrected itself."""
         return torch.zeros(1)
 
 

@@ -7,8 +7,8 @@ from collections import Counter
 import numpy as np
 
 from gatedrnn import stats
-from gatedrnn.evidence import final_scores, panel, rows_of, values_at
-from gatedrnn.rules import INCONCLUSIVE, MIXED, NOT_SUPPORTED, SUPPORTED, _agree, _count, _span, _vote
+from gatedrnn.evidence import final_scores, lacking, panel, rows_of, values_at
+from gatedrnn.rules import INCONCLUSIVE, MIXED, NOT_SUPPORTED, SUPPORTED, _count, _span, _vote
 from gatedrnn.rules_memory import arm, pair
 
 
@@ -20,9 +20,10 @@ def _lead(c):
 
 
 def lead(study, column, matched, seeds, margin, higher, scale, where, levels):
-    """For: the LSTM leads by the margin or more with an interval above 0. Against: its lead is shown to be smaller. If
-    several ``levels`` {column: values} are listed, all must agree."""
-    (name, values), details = next(iter(levels.items())), []
+    """For: the LSTM leads by the margin or more with an interval above 0. Against: its lead is shown to be smaller.
+    ``levels``, {column: values}, holds one column; all its values must agree. It is mixed if one is for and one
+    against, and else inconclusive."""
+    ((name, values),), details = levels.items(), []
     for value in values:
         rows = where | {name: value}
         lstm = arm(study, column, seeds, cell="lstm", matched="reference", **rows).astype(float)
@@ -30,12 +31,25 @@ def lead(study, column, matched, seeds, margin, higher, scale, where, levels):
         c = stats.compare(scale * lstm, scale * gru, margin, higher)
         details.append((f"{name} {value}", c.difference, c.low, c.high, margin, _lead(c)))
     text = ", ".join(f"{row[0]}: LSTM ahead by {row[1]:.3g} ({row[5]})" for row in details)
-    return _agree([row[5] for row in details]), text, _span(details), details
+    words = {row[5] for row in details}
+    word = words.pop() if len(words) == 1 else MIXED if {SUPPORTED, NOT_SUPPORTED} <= words else INCONCLUSIVE
+    return word, text, _span(details), details
 
 
-def equal_bytes(matched, widths, seeds, margin, needed, lowest, highest):
-    """Widths of the LSTM are size bins, each with the GRU of as many parameters in eight bits. For: the GRU's accuracy
-    exceeds the LSTM's by the margin, interval above 0, in ``needed`` bins or more. Against: in so many its lead is
+def _tuned(width, cell, tuning_seeds):
+    """The accuracy in % on the tuning seeds at the best learning rate."""
+    rows = rows_of("devices", phase="tuning", width=width, cell=cell)
+    if "valid_accuracy" not in rows or rows.empty:
+        raise lacking("devices", f"no tuning of {cell} at width {width}")
+    found = rows.groupby("learning_rate").valid_accuracy.agg(["mean", "count"])
+    if (found["count"] != tuning_seeds).any():
+        raise lacking("devices", f"the tuning of {cell} at width {width} is not finished")
+    return 100 * found["mean"].max()
+
+
+def equal_bytes(matched, widths, seeds, tuning_seeds, margin, needed, lowest, highest):
+    """Widths of the LSTM are size bins, each with the GRU of as many parameters in the recurrent layer, in
+    eight bits. For: the GRU's accuracy exceeds the LSTM's by the margin, interval above 0, in ``needed`` bins or more. Against: in so many its lead is
     shown below the margin. A bin counts if both cells lie within the range on the tuning seeds."""
     details = []
     for width in widths:
@@ -44,10 +58,8 @@ def equal_bytes(matched, widths, seeds, margin, needed, lowest, highest):
             for cell, how in (("gru", matched), ("lstm", "reference"))
         ]
         c = stats.compare(100 * accuracies[0], 100 * accuracies[1], margin)
-        tuned = rows_of("devices", phase="tuning", width=width)
-        best = tuned.groupby(["cell", "learning_rate"]).valid_accuracy.mean().groupby("cell").max() * 100
         judgement = {SUPPORTED: "GRU better", NOT_SUPPORTED: "no such lead", INCONCLUSIVE: "open"}[_lead(c)]
-        if not best[["lstm", "gru"]].between(lowest, highest).all():
+        if not all(lowest <= _tuned(width, cell, tuning_seeds) <= highest for cell in ("lstm", "gru")):
             judgement = "out of range"
         details.append((f"LSTM {width}", c.difference, c.low, c.high, margin, judgement))
     n = Counter(row[5] for row in details)

@@ -8,14 +8,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from gatedrnn.parts import PARTS
 from gatedrnn.realtasks import Characters, _texts
-from gatedrnn.tasks import Batch
+from gatedrnn.tasks import Batch, _whole
 
 EVALUATED = (25, 1000)  # windows and characters of the validation
 
 
 def part(name):
     """The text of a part, "train", "valid" or "test"."""
+    if name not in PARTS:
+        raise ValueError(f"part must be one of {', '.join(PARTS)}, not {name!r}")
     return _texts()[0][name]
 
 
@@ -30,12 +33,20 @@ class CarriedText(Characters):
     shuffled: bool = False
     carried = True
 
+    def __post_init__(self):
+        super().__post_init__()
+        if not isinstance(self.shuffled, bool):
+            raise ValueError(f"shuffled must be True or False, not {self.shuffled!r}")
+
     def _text(self, name, length):
         text = super()._text(name, length)
         return text[torch.randperm(len(text), generator=torch.Generator().manual_seed(0))] if self.shuffled else text
 
     def stream(self, generator, B, length, step):
         """The batch number ``step`` of a stream: ``generator`` must be the same for all of them."""
+        if not isinstance(generator, torch.Generator):
+            raise ValueError(f"generator must be a torch.Generator, as from tasks.generator(0, 0), not {generator!r}")
+        B, step = _whole("batch_size", B), _whole("step", step, 0)
         text = self._text("train", self.check_length(length))
         first = torch.randint(len(text), (1,), generator=generator) + torch.arange(B) * (len(text) // B)
         places = (first[:, None] + step * length + torch.arange(length + 1)) % len(text)
@@ -74,8 +85,11 @@ def nats(model, text, readers=20, chunk=500):
 def by_context(model, text, lengths, positions=2000, shuffled=False, at_once=250):
     """The mean loss in nats of each model at ``positions`` places of the text, evenly spread, if the state is empty
     before the last k characters: (S, len(lengths)). ``shuffled``: the longest context each time, of which all but the
-    last k characters are in a random order (after Khandelwal et al. 2018)."""
+    last k characters are in a random order (after Khandelwal et al. 2018). Trained with a carried state, a model
+    has seen few empty ones: the loss at small k holds the recovery from that, too. A ValueError for too short a text."""
     longest, rng = max(lengths), torch.Generator().manual_seed(0)
+    if len(text) <= longest:
+        raise ValueError(f"the text must be longer than the longest context, {longest} characters, not {len(text)}")
     places = torch.linspace(longest, len(text) - 1, positions).long()
     windows, found = text[places[:, None] - torch.arange(longest, 0, -1)], []
     order = torch.rand(windows.shape, generator=rng).argsort(1)
@@ -98,6 +112,7 @@ def witten_bell(train, test, longest):
     ``longest``. After a context seen N times, with D different characters after it, a character seen n times has the
     probability (n + D p) / (N + D), p its probability after the context without its first character; before the first
     step all symbols are equally likely. Source: Witten and Bell 1991, method C, interpolated."""
+    _whole("longest", longest, 1, min(9, len(train)))  # 87^9 is the largest code in 64 bits
     V, train = Characters.input_size, train.numpy()
     test, found = np.concatenate([train[len(train) - longest + 1 :], test.numpy()]), []
     chance = np.full(len(test) - longest + 1, 1 / V)

@@ -31,7 +31,8 @@ def tuning(store):
 def final(store):
     """The five seeds at the chosen rate."""
     rows = store.rows()
-    mean = rows[rows.phase == "tuning"].groupby(["width", "cell", "learning_rate"]).valid_accuracy.mean()
+    tuned = rows[rows.phase == "tuning"].fillna({"valid_accuracy": 0})
+    mean = tuned.groupby(["width", "cell", "learning_rate"]).valid_accuracy.mean()
     return [_call("final", w, arm, mean[w, arm[0]].idxmax().item(), SEEDS) for w in WIDTHS for arm in ARMS]
 
 

@@ -39,7 +39,8 @@ def tuning(store):
 def final(store):
     """The five seeds at the chosen rate, at every origin."""
     rows = store.rows()
-    mean = rows[rows.phase == "tuning"].groupby(["kind", "cell", "learning_rate"]).valid.mean()
+    tuned = rows[rows.phase == "tuning"].fillna({"valid": float("inf")})
+    mean = tuned.groupby(["kind", "cell", "learning_rate"]).valid.mean()
     rate = lambda kind, cell: mean[kind, cell].idxmin().item()
     return [_call("final", k, o, arm, rate(k, arm[0]), SEEDS) for k in KINDS for o in SPANS for arm in MODELS]
 

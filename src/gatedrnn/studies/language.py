@@ -35,7 +35,7 @@ def _tuning(phase, plain):
 
 def _final(phase, rows, widths):
     """Every arm at its chosen rate; a width without a tuned RNN takes the rate of the other."""
-    mean = rows.groupby(["width", "cell", "learning_rate"]).valid.mean()
+    mean = rows.fillna({"valid": float("inf")}).groupby(["width", "cell", "learning_rate"]).valid.mean()
     rate = lambda width, cell: mean[width if (width, cell) in mean else WIDTHS[0], cell].idxmin().item()
     return [_call(phase, width, arm, rate(width, arm[0]), SEEDS) for width in widths for arm in ARMS]
 

@@ -33,7 +33,8 @@ def tuning(store):
 def final(store):
     """The five seeds at the chosen rate."""
     rows = store.rows()
-    mean = rows[rows.phase == "tuning"].groupby(["size", "cell", "learning_rate"]).valid.mean()
+    tuned = rows[rows.phase == "tuning"].fillna({"valid": float("inf")})
+    mean = tuned.groupby(["size", "cell", "learning_rate"]).valid.mean()
     rate = lambda size, cell: mean["small" if size == "shuffled" else size, cell].idxmin().item()
     return [_call("final", size, cell, rate(size, cell), SEEDS) for size in UNITS for cell in UNITS[size]]
 

@@ -32,7 +32,8 @@ def tuning(store):
 def final(store):
     """The ten seeds at the chosen rate."""
     rows = store.rows()
-    mean = rows[rows.phase == "tuning"].groupby(["stream", "cell", "learning_rate"]).mse.mean()
+    tuned = rows[rows.phase == "tuning"].fillna({"mse": float("inf")})
+    mean = tuned.groupby(["stream", "cell", "learning_rate"]).mse.mean()
     return [_call("final", s, arm, mean[s, arm[0]].idxmin().item(), SEEDS) for s in online.STREAMS for arm in ARMS]
 
 

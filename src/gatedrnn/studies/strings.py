@@ -35,7 +35,8 @@ def tuning(store):
 def final(store):
     """The ten seeds at the chosen rate."""
     rows = store.rows()
-    mean = rows[rows.phase == "tuning"].groupby(["task", "cell", "learning_rate"]).valid.mean()
+    tuned = rows[rows.phase == "tuning"].fillna({"valid": float("inf")})
+    mean = tuned.groupby(["task", "cell", "learning_rate"]).valid.mean()
     rate = lambda t, cell: mean["one" if t == "one" else "three", cell].idxmin().item()
     return [_call("final", t, arm, rate(t, arm[0]), SEEDS) for t in TASKS for arm in ARMS]
 
