@@ -105,7 +105,7 @@ def test_bytes_by_hand():
 
 
 def test_at_ends_counts_each_end_alone():
-    """A model that always answers what the first number of the input says, which holds the first digit at two ends."""
+    """A model that answers right everywhere but at the second end."""
     task = strings.TASKS["three"]
     batch = task.part("test", 10)
     order = batch.mask.cumsum(1) * batch.mask
@@ -145,3 +145,38 @@ def test_forecast_errors_and_coverage_of_the_median():
         wanted = np.nanquantile(valid, level)
         assert width == pytest.approx(wanted, abs=0.1)
         assert covered == pytest.approx(np.mean(test[~np.isnan(test)] <= wanted), abs=2e-3)
+
+
+def test_every_weight_matrix_is_rounded_and_no_bias():
+    model = SequenceModel("gru", 13, 8, 10, seeds=2)
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    devices.quantise(model)
+    moved = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+    assert moved == {"recurrent.W", "recurrent.U", "V"}
+
+
+def test_noise_and_cuts_reach_the_strings_that_are_tested(monkeypatch):
+    asked = []
+    ends = lambda model, task, length=strings.LENGTH: asked.append((task.noise, length)) or torch.ones(1, task.count)
+    monkeypatch.setattr(strings, "at_ends", ends)
+    strings.tested(None, strings.TASKS["three"])
+    assert asked == [(0.0, 40), *((n, 40) for n in strings.NOISES), *((0.0, k) for k in strings.CUTS)]
+
+
+def test_a_failed_tuning_seed_is_infinitely_bad(tmp_path):
+    store = results.Store(tmp_path / "strings.csv", strings.KEYS, [*strings.COLUMNS, "error"])
+    rows = stored(strings).rows().query("phase == 'tuning'")
+    best = {
+        task: mean.idxmin()
+        for task, mean in rows[rows.cell == "lstm"].groupby(["task", "learning_rate"]).valid.mean().groupby("task")
+    }
+    lost = (
+        (rows.cell == "lstm") & (rows.learning_rate == best["three"][1]) & (rows.seed == 100) & (rows.task == "three")
+    )
+    rows = rows.assign(valid=rows.valid.mask(lost))
+    store.extend(rows.astype(object).where(rows.notna(), None).to_dict("records"))
+    chosen = [
+        call["learning_rate"] for call in strings.final(store) if (call["task"], call["cell"]) == ("three", "lstm")
+    ]
+    assert chosen
+    assert best["three"][1] not in chosen

@@ -622,3 +622,27 @@ def test_shuffled_strings_mix_the_frames_of_the_whole_string():
 def test_wrong_noise_and_count_are_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize("part", ["train", "valid", "test"])
+def test_a_part_of_strings_joins_the_noisy_recordings_of_that_part(part):
+    batch = SpokenDigits(noise=0.5).part(part)
+    ends = batch.mask.double().argmax(1) + 1
+    known = {x[: min(int(n), 40)].numpy().tobytes() for x, n in zip(batch.x, ends, strict=True)}
+    for x, _, mask in zip(*DigitStrings(noise=0.5).part(part, 40), strict=True):
+        first, second, third = (mask.nonzero()[:, 0] + 1).tolist()
+        assert {piece.numpy().tobytes() for piece in (x[:first], x[first:second], x[second:third])} <= known
+
+
+def test_a_share_of_strings_joins_few_recordings():
+    few = DigitStrings(share=0.01)._items("train")
+    batch = DigitStrings(share=0.01, count=1).batch(tasks.generator(0, 0), 200, 40)
+    assert len({x.numpy().tobytes() for x in batch.x}) <= len(few) == 30
+
+
+def test_shuffled_strings_mix_across_the_recordings():
+    plain, mixed = DigitStrings().part("test", 40), DigitStrings(shuffled=True).part("test", 40)
+    for k in range(20):
+        end = plain.mask[k].nonzero()[0, 0] + 1
+        rows = lambda batch, k=k, end=end: sorted(map(tuple, batch.x[k, :end].tolist()))
+        assert rows(plain) != rows(mixed)

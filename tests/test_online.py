@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from gatedrnn import datasets, online, reproducible
+from gatedrnn import datasets, initialise, online, reproducible
+from gatedrnn.models import SequenceModel
 from gatedrnn.online import PART, WARM, WINDOW
 
 
@@ -95,3 +96,48 @@ def test_on_white_noise_nothing_beats_the_mean():
     noise = torch.randn(1, 1500, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     for errors in (online.learn(noise, "gru", 8, 0.003, (0,))[0], online.least_squares(noise[0], 0.999)):
         assert errors[-1000:].mean() > 0.97 * noise[0, -1000:].square().mean()
+
+
+def test_mackey_glass_is_its_equation():
+    x, n = np.zeros(400 + 30 * 2 * PART), 400
+    x[:n] = 1.2 + 0.1 * np.random.default_rng(5).standard_normal(n)
+    for k in range(n, len(x)):
+        old = x[k - 1 - 10 * (17, 23)[(k - n) // 30 // PART]]
+        x[k] = x[k - 1] + 0.1 * (0.2 * old / (1 + old**10) - 0.1 * x[k - 1])
+    wanted = x[n + 29 :: 30]
+    wanted = (wanted - wanted[:WARM].mean()) / wanted[:WARM].std()
+    np.testing.assert_allclose(online.mackey_glass(5, 2 * PART)[:, 0], wanted, atol=1e-9)
+
+
+def test_one_step_of_learning_by_hand():
+    stream, rate = online.STREAMS["switching"](0)[None, : WARM + 2], 0.01
+    found = online.learn(stream, "gru", 5, rate, (0,))[0]
+    model, own = SequenceModel("gru", 1, 5, 1, seeds=1), initialise.per_seed((0,))
+    initialise.uniform(model.recurrent, own)
+    model.initialise_readout(own)
+    optimiser = torch.optim.Adam(model.parameters(), lr=rate)
+    for t in (WARM, WARM + 1):
+        change = model(stream[:, None, t - 20 : t])[0][0, 0, -1]
+        error = (stream[0, t - 1] + change - stream[0, t]).square().mean()
+        assert found[t - WARM].item() == pytest.approx(error.item(), rel=1e-12)
+        optimiser.zero_grad()
+        error.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_forecast_does_not_depend_on_the_sample_it_forecasts(cell):
+    """The error of sample t is (f - x)^2; with x + 3 it is (f - x - 3)^2. From both follows f - x, if f is the same."""
+    stream = torch.stack([online.STREAMS["switching"](seed)[: WARM + 40] for seed in (0, 1)])
+    changed = stream.clone()
+    changed[:, WARM + 30] += 3.0
+    a, b = (online.learn(x, cell, 5, 0.01, (0, 1))[:, 30] for x in (stream, changed))
+    assert torch.allclose(a, ((a - b + 9) / 6) ** 2, rtol=1e-6)
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(ValueError, match="seed of arm must be from 0 to 9, or from 100 to 109, not 10"):
+        online.arm(10)
+    with pytest.raises(ValueError, match="streams must have more than 200 samples, not 200"):
+        online.learn(torch.zeros(1, 200, 1), "gru", 4, 0.01, (0,))

@@ -282,3 +282,57 @@ def test_r5(folder):
     assert list(replications.table("R5").holds) == ["pass"] * 4
     write(1.15, 1.1)
     assert list(replications.table("R5").holds) == ["fail"] * 4
+
+
+def test_both_cells_must_lie_within_the_range_at_their_best_rate(folder):
+    rows = [*devices((2,) * 5)]
+    slow = [r | {"learning_rate": 0.003, "valid_accuracy": 0.1} for r in rows if r["phase"] == "tuning"]
+    store(folder, "devices", [*rows, *slow])
+    assert judged("C21").verdict == "Supported"
+    for cell in ("lstm", "gru"):
+        good = [r | {"valid_accuracy": 0.98} if (r["phase"], r["cell"]) == ("tuning", cell) else r for r in rows]
+        store(folder, "devices", good)
+        assert judged("C21").verdict == "Inconclusive"
+
+
+@pytest.mark.parametrize(("useful", "spread"), [((100, 40), 60), ((44, 40), 20)])
+def test_a_useful_context_that_varies_is_no_evidence(useful, spread, folder):
+    lstm = lambda row: row["useful"] + spread * JITTER[row["seed"]] * (row["cell"] == "lstm")
+    store(folder, "language", [row | {"useful": lstm(row)} for row in language_rows(useful, (0.0, 0.05))])
+    assert judged("C27").verdict == "Inconclusive"
+
+
+def test_a_stream_error_that_varies_is_no_evidence(folder):
+    names = ("switching", "mackey-glass", "arm")
+    store(folder, "online", [row for s in names for row in both("mse", 1.0, 0.7, 10, 0.6, stream=s)])
+    found = judged("C23")
+    assert (found.details.difference < 0.95).all()
+    assert found.verdict == "Inconclusive"
+
+
+def test_r2_asks_for_0_05_nats(folder):
+    store(folder, "music", music({"lstm": 8.7, "gru": 8.7, "rnn": 8.73}, {"lstm": 8.6, "gru": 8.6}))
+    assert list(replications.table("R2").holds) == ["pass", "pass", "fail", "fail", "fail"]
+
+
+def test_r5_judges_each_width_and_the_lstm_against_the_rnn(folder):
+    rows = []
+    for width, lstm, rnn in ((64, 1.25, 1.22), (128, 1.15, 1.17)):
+        rows += both("nats", lstm, 1.2, 5, 1e-3, width=width)
+        rnns = {"phase": "final", "cell": "rnn", "matched": "hidden size", "width": width, "nats": rnn}
+        rows += [rnns | {"seed": s} for s in range(5)]
+    store(folder, "language", rows)
+    assert list(replications.table("R5").holds) == ["pass", "fail", "fail", "pass"]
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_devices_without_tuning_are_no_result(cell, folder):
+    rows = [r for r in devices((2,) * 5) if (r["phase"], r["cell"], r["width"]) != ("tuning", cell, 8)]
+    store(folder, "devices", rows)
+    assert judged("C21").verdict == "No result"
+
+
+def test_one_open_size_does_not_make_a_verdict_mixed(folder):
+    rows = [*both("nats", 1.3, 1.2, 5, 1e-3, width=64), *both("nats", 1.185, 1.2, 5, 0.1, width=128)]
+    store(folder, "language", rows)
+    assert judged("C26").verdict == "Inconclusive"

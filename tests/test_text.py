@@ -196,3 +196,49 @@ def test_probabilities_of_an_n_gram_add_up_to_one():
 def test_the_parts_are_those_of_the_characters():
     assert "".join(Characters().symbols[c] for c in text.part("test")[:12].tolist()).isprintable()
     assert [len(text.part(name)) for name in ("train", "valid", "test")] == [1_117_339, 245_920, 218_814]
+
+
+def test_the_readers_start_evenly_spaced():
+    whole, batch = text.part("train"), text.CarriedText().stream(generator(3, 0), 4, 100, 0)
+    line = "".join(map(chr, whole.tolist()))
+    starts = [line.find("".join(map(chr, y.tolist()))) for y in batch.y]
+    assert min(starts) >= 0
+    assert [(b - a) % len(whole) for a, b in zip(starts, starts[1:], strict=False)] == [len(whole) // 4] * 3
+
+
+def test_the_validation_windows_are_spread_over_the_whole_part():
+    line = "".join(map(chr, text.part("valid").tolist()))
+    starts = [line.find("".join(map(chr, y.tolist()))) - 1 for y in text.CarriedText().part("valid").y]
+    assert starts[0] == 0
+    assert len(line) - starts[-1] - 1001 < 25
+    assert len({b - a for a, b in zip(starts, starts[1:], strict=False)}) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda t: text.CarriedText(shuffled="no"), "shuffled must be True or False, not 'no'"),
+        (lambda t: text.CarriedText(share=0), "share must be a number above 0"),
+        (lambda t: t.stream(None, 4, 50, 0), r"generator must be a torch\.Generator"),
+        (lambda t: t.stream(generator(0, 0), 0, 50, 0), "batch_size must be a whole number from 1"),
+        (lambda t: t.stream(generator(0, 0), 4, 0, 0), "length of CarriedText must be a whole number from 1 to 10000"),
+        (lambda t: t.stream(generator(0, 0), 4, 50, -1), "step must be a whole number from 0"),
+        (lambda t: t.part("dev"), "part must be one of train, valid, test, not 'dev'"),
+        (lambda t: text.part("dev"), "part must be one of train, valid, test, not 'dev'"),
+        (
+            lambda t: text.witten_bell(torch.arange(80), torch.arange(80), 10),
+            "longest must be a whole number from 1 to 9",
+        ),
+        (
+            lambda t: text.witten_bell(torch.arange(3), torch.arange(80), 5),
+            "longest must be a whole number from 1 to 3",
+        ),
+        (
+            lambda t: text.by_context(model(), torch.arange(30), [5, 30]),
+            "longer than the longest context, 30 characters",
+        ),
+    ],
+)
+def test_bad_input_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(text.CarriedText())

@@ -48,9 +48,9 @@ def _tuned(width, cell, tuning_seeds):
 
 
 def equal_bytes(matched, widths, seeds, tuning_seeds, margin, needed, lowest, highest):
-    """Widths of the LSTM are size bins, each with the GRU of as many parameters in the recurrent layer, in
-    eight bits. For: the GRU's accuracy exceeds the LSTM's by the margin, interval above 0, in ``needed`` bins or more. Against: in so many its lead is
-    shown below the margin. A bin counts if both cells lie within the range on the tuning seeds."""
+    """Widths of the LSTM are size bins, each with the GRU of as many parameters in the recurrent layer, in eight bits.
+    For: the GRU's accuracy exceeds the LSTM's by the margin, interval above 0, in ``needed`` bins or more. Against: in
+    so many its lead is shown below the margin. A bin counts if both cells lie within the range on the tuning seeds."""
     details = []
     for width in widths:
         accuracies = [

@@ -86,7 +86,7 @@ def by_context(model, text, lengths, positions=2000, shuffled=False, at_once=250
     """The mean loss in nats of each model at ``positions`` places of the text, evenly spread, if the state is empty
     before the last k characters: (S, len(lengths)). ``shuffled``: the longest context each time, of which all but the
     last k characters are in a random order (after Khandelwal et al. 2018). Trained with a carried state, a model
-    has seen few empty ones: the loss at small k holds the recovery from that, too. A ValueError for too short a text."""
+    has seen few empty ones: the loss at small k holds the recovery from that, too. ValueError for too short a text."""
     longest, rng = max(lengths), torch.Generator().manual_seed(0)
     if len(text) <= longest:
         raise ValueError(f"the text must be longer than the longest context, {longest} characters, not {len(text)}")
