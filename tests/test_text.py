@@ -77,7 +77,7 @@ def test_training_carries_the_state_and_cuts_the_gradient(cell, monkeypatch):
     """By hand with one long pass: the values of step k are those of reading everything before it with the weights of
     then; here without learning, so that the weights stay, the loss of each step is that of the whole in one go."""
     monkeypatch.setattr(text, "EVALUATED", (2, 50))
-    c = replace(config(text.CarriedText(), cell), learning_rate=1e-30, evaluate_every=1)
+    c = replace(config(text.CarriedText(restart=0), cell), learning_rate=1e-30, evaluate_every=1)
     history = train(c, progress=False).history
     parts = [training_batch(c, step) for step in range(7)]
     x, y = (torch.cat([getattr(part, name) for part in parts], 2) for name in ("x", "y"))
@@ -242,3 +242,23 @@ def test_the_validation_windows_are_spread_over_the_whole_part():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call(text.CarriedText())
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_restart_empties_the_state_of_a_reader_and_of_no_other(cell, monkeypatch):
+    monkeypatch.setattr(text, "EVALUATED", (2, 50))
+    seen, plain = [], SequenceModel.forward
+
+    def watch(self, x, state=None):
+        if state is not None:
+            seen.append(torch.stack(state if isinstance(state, tuple) else (state,)).abs().sum((0, -1)) == 0)
+        return plain(self, x, state)
+
+    monkeypatch.setattr(SequenceModel, "forward", watch)
+    for chance, low, high in ((0, 0, 0), (0.5, 0.35, 0.65), (1, 1, 1)):
+        seen.clear()
+        c = replace(config(text.CarriedText(restart=chance), cell, steps=20), batch_size=8)
+        train(c, progress=False)
+        assert low <= torch.stack(seen).double().mean() <= high
+    with pytest.raises(ValueError, match="restart must be a number from 0 to 1, not 2"):
+        text.CarriedText(restart=2)

@@ -2,7 +2,7 @@
 
 The text is that of ``realtasks.Characters``; a text here is a 1-D int64 tensor of places in its 87 symbols."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -26,17 +26,21 @@ def part(name):
 class CarriedText(Characters):
     """``Characters`` read on: B readers start evenly spaced in the training text, at a place that the seed draws, and
     each batch begins where the last one ended, so that ``train`` can carry the state over (truncated backpropagation
-    through time; Williams and Peng 1990). After the end of the text a reader goes on at its beginning. ``part`` gives
+    through time; Williams and Peng 1990). Before each batch a reader's state is emptied with the chance ``restart``: a
+    network that never met an empty state may be lost when it is used from one. After the end of the text a reader goes on at its beginning. ``part`` gives
     25 windows of 1,000 characters, evenly spread, whatever the length. ``shuffled``, the order control: the
     characters of each part in a random order."""
 
     shuffled: bool = False
+    restart: float = field(default=0.05, kw_only=True)
     carried = True
 
     def __post_init__(self):
         super().__post_init__()
         if not isinstance(self.shuffled, bool):
             raise ValueError(f"shuffled must be True or False, not {self.shuffled!r}")
+        if not isinstance(self.restart, int | float) or not 0 <= self.restart <= 1:
+            raise ValueError(f"restart must be a number from 0 to 1, not {self.restart!r}")
 
     def _text(self, name, length):
         text = super()._text(name, length)
@@ -85,8 +89,7 @@ def nats(model, text, readers=20, chunk=500):
 def by_context(model, text, lengths, positions=2000, shuffled=False, at_once=250):
     """The mean loss in nats of each model at ``positions`` places of the text, evenly spread, if the state is empty
     before the last k characters: (S, len(lengths)). ``shuffled``: the longest context each time, of which all but the
-    last k characters are in a random order (after Khandelwal et al. 2018). Trained with a carried state, a model
-    has seen few empty ones: the loss at small k holds the recovery from that, too. ValueError for too short a text."""
+    last k characters are in a random order (after Khandelwal et al. 2018). ValueError for too short a text."""
     longest, rng = max(lengths), torch.Generator().manual_seed(0)
     if len(text) <= longest:
         raise ValueError(f"the text must be longer than the longest context, {longest} characters, not {len(text)}")

@@ -107,6 +107,15 @@ def clip_per_seed(parameters, limit):
 _carried = lambda task: getattr(task, "carried", False)
 
 
+def _restarted(state, config, step):
+    """The carried state, emptied for each reader with the chance ``restart`` of the task, drawn by seed and step."""
+    if state is None:
+        return None
+    draws = [torch.rand(config.batch_size, generator=generator(seed, step, "restart")) for seed in config.seeds]
+    keep = (torch.stack(draws) >= config.task.restart)[..., None]  # (S, B, 1)
+    return tuple(part * keep for part in state) if isinstance(state, tuple) else state * keep
+
+
 def training_batch(config, step):
     """The batches of one step, stacked over seeds: ``x (S, B, T, I)``. Shorter ones are filled up, unscored."""
     task, sizes = config.task, (config.batch_size, config.length)
@@ -141,7 +150,7 @@ def train(config, checkpoint=None, progress=None):
     bar = tqdm(total=config.steps, initial=start, desc=config.cell, disable=None if progress is None else not progress)
     for step in range(start, config.steps + 1):
         batch = training_batch(config, step)
-        prediction, after = model(batch.x, state)
+        prediction, after = model(batch.x, _restarted(state, config, step))
         losses = loss(config.task.loss, prediction, batch)
         for seed in (s for s, value in zip(config.seeds, losses, strict=True) if not value.isfinite()):
             diverged.setdefault(seed, step)
