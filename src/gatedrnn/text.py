@@ -27,9 +27,9 @@ class CarriedText(Characters):
     """``Characters`` read on: B readers start evenly spaced in the training text, at a place that the seed draws, and
     each batch begins where the last one ended, so that ``train`` can carry the state over (truncated backpropagation
     through time; Williams and Peng 1990). Before each batch a reader's state is emptied with the chance ``restart``: a
-    network that never met an empty state may be lost when it is used from one. After the end of the text a reader goes on at its beginning. ``part`` gives
-    25 windows of 1,000 characters, evenly spread, whatever the length. ``shuffled``, the order control: the
-    characters of each part in a random order."""
+    network that never met an empty state may be lost when it is used from one. After the end of the text a reader goes
+    on at its beginning. ``part`` gives 25 windows of 1,000 characters, evenly spread, whatever the length; each begins
+    with an empty state. ``shuffled``, the order control: the characters of each part in a random order."""
 
     shuffled: bool = False
     restart: float = field(default=0.05, kw_only=True)
