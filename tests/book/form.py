@@ -27,9 +27,8 @@ PERSONAL = re.compile(rf"/home/\w|/root/|/Users/\w|[A-Z]:\\Users|{re.escape(str(
 
 # Cells whose output may differ from run to run, each with the reason. Anyone who adds one argues for it here.
 IGNORED_OUTPUT = {
-    "applications/speech": {
-        "c14": "accuracies after live training: one recording may flip on another CPU; margins are asserted",
-        "c46": "accuracies of the same live models",
+    "applications/language_model": {
+        "c36": "sampled text: after 600 training steps another CPU may draw another letter, and all that follow",
     },
     "performance/speed": {
         "c38": "times of the machine that runs it",
