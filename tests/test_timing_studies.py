@@ -105,6 +105,7 @@ def test_an_update_trains_on_the_kernel_it_names(kernel):
 
 def test_updates_has_every_model_that_the_panel_trains():
     asked = {(task, cell, training.hidden_size(task, cell, m)) for task in updates.TASKS for cell, m in training.MODELS}
+    asked |= {("language", cell, training.units(cell, m, 128, 87)) for cell, m in training.MODELS}
     assert {(c["task"], c["cell"], c["hidden_size"]) for c in updates.grid(None)} == asked
 
 
