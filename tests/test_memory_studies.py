@@ -76,7 +76,8 @@ def test_a_stored_row_comes_out_the_same_again(name, monkeypatch):
     evaluation after the start. On the same processor it comes out to its last digit; 1 % allows for another's, where
     training has not begun to amplify them: so a call is drawn whose seeds have kept half of their loss until then. That
     of counting, music and language falls at once to the answer without memory; with another processor's rounding
-    counting was off by 5e-6."""
+    counting was off by 5e-6. The loss of one training batch, of short strings, may be near 0 already: besides, 0.1 % of
+    the loss at the start is allowed."""
     study, rows, calls = STUDIES[name], stored(name).rows(), configs(name)
     np.random.default_rng().shuffle(calls)
     slow = lambda curve: curve[1, 2] >= curve[0, 2] / 2 or name in ("counting", "music", "language")
@@ -85,7 +86,7 @@ def test_a_stored_row_comes_out_the_same_again(name, monkeypatch):
     history = train_module.train(study.config(call), progress=False).history
     for seed, curve in curves(rows, call, study.KEYS).items():
         again = history[history.seed == seed][["step", "train_loss", "loss"]].to_numpy()
-        np.testing.assert_allclose(again, curve[:2, :3], rtol=0.01, err_msg=str(call))
+        np.testing.assert_allclose(again, curve[:2, :3], rtol=0.01, atol=1e-3 * curve[0, 1], err_msg=str(call))
 
 
 @pytest.mark.parametrize("name", ["long_range", "languages", "control", "ablations", *APPLICATIONS])
