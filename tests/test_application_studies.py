@@ -2,9 +2,9 @@
 
 import json
 import os
-import subprocess
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -62,11 +62,14 @@ def test_percentiles_of_a_latency_are_in_order():
 
 
 def test_a_busy_machine_counts_and_stops_counting():
-    count = lambda: subprocess.run(["pgrep", "-fc", "while True: pass"], capture_output=True, text=True).stdout.strip()
-    before = int(count() or 0)
+    counting = lambda: len(psutil.Process().children())
+    before = counting()
     with latency.busy("busy"):
-        assert int(count()) >= before + os.cpu_count()
-    assert int(count() or 0) == before
+        assert counting() == before + os.cpu_count()
+        assert all(child.is_running() for child in psutil.Process().children())
+    assert counting() == before
+    with latency.busy("alone"):
+        assert counting() == before
 
 
 def test_eight_bits_move_a_weight_by_half_a_step_at_most():
