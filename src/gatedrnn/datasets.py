@@ -213,8 +213,8 @@ class DigitStrings(SpokenDigits):
     """Which digit was said first? ``count`` recordings one after the other, each with its first ``length`` frames.
     recordings  a a a b b c c c c       the digits are independent: who only knows which were said can but guess
     target      - - a - a - - - a       which was first; the end of each recording is scored
-    ``batch`` joins recordings of the training part at random, ``part`` gives 600 strings, always the same. ``shuffled``
-    mixes the frames of the whole string. The other fields are those of ``SpokenDigits``."""
+    ``batch`` joins recordings of the training part at random, some more than once, ``part`` gives 600 strings, always
+    the same. ``shuffled`` mixes the frames of the whole string. The other fields are those of ``SpokenDigits``."""
 
     count: int = field(default=3, kw_only=True)
 

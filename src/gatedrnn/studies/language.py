@@ -11,7 +11,7 @@ gain from the first to the last of ``CONTEXTS`` is reached, interpolated in log 
 
 Earlier versions had no restarts. ``after short tuning``: 3,000 steps at 64 units, at rates tuned in 600 steps (``short
 tuning``). The GRU's training loss was lower than the LSTM's, and its loss on validation, which begins with an empty
-state, went up to 14 nats: it was lost without its memory. Hence the restarts; they change nothing else."""
+state, went up to 14 nats: it was lost without its memory. Hence the restarts."""
 
 import json
 
