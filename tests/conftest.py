@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from gatedrnn import results, stats
+
 
 @pytest.fixture(autouse=True)
 def _settings():
@@ -11,3 +13,12 @@ def _settings():
     torch.manual_seed(0)
     yield
     torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder in place of ``results/``, for made-up rows, and fewer resamples."""
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
+    monkeypatch.setattr(stats, "RESAMPLES", 200)
+    monkeypatch.setattr(stats, "FLIPS", 16)
+    return tmp_path

@@ -6,17 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gatedrnn import claims, evidence, replications, results, stats
+from gatedrnn import claims, evidence, replications
 
 JITTER = np.array([-1, 1] * 5)
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "folder", lambda: tmp_path)
-    monkeypatch.setattr(stats, "RESAMPLES", 200)
-    monkeypatch.setattr(stats, "FLIPS", 16)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("folder")  # no test reads the stored results
 
 
 def store(folder, study, rows):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gatedrnn import claims, replications, results, rules_memory, stats
+from gatedrnn import claims, replications, rules_memory
 from gatedrnn.results import NoResults
 
 TEN = range(10)
@@ -14,12 +14,7 @@ JITTER = np.array([-1, 1] * 5)
 REGIME = {claim.id: claim.regime | claim.parameters for claim in claims.load()}
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(results, "folder", lambda: tmp_path)
-    monkeypatch.setattr(stats, "RESAMPLES", 200)
-    monkeypatch.setattr(stats, "FLIPS", 16)
-    return tmp_path
+pytestmark = pytest.mark.usefixtures("folder")  # no test reads the stored results
 
 
 def store(folder, study, rows):
