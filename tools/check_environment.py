@@ -22,6 +22,6 @@ if wrong:
 if "python3" not in KernelSpecManager().find_kernel_specs():
     sys.exit("Jupyter knows no kernel named 'python3'; reinstall ipykernel.")
 
-from gatedrnn import kernels  # noqa: E402 - only after the check that what it needs is there
+from gatedrnn.layers import compiled  # noqa: E402 - only after the check that what it needs is there
 
-kernels.compile_all()
+compiled.compile_all()

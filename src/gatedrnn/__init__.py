@@ -6,7 +6,7 @@ when they are first used, so the modules that need no torch (``stats``, ``cost``
 import importlib
 
 __version__ = "0.1.0"
-_HOME = {"LSTM": "layer", "GRU": "layer", "RNN": "layer", "Recurrent": "layer", "reproducible": "reproduce"}
+_HOME = {"LSTM": "layers.recurrent", "GRU": "layers.recurrent", "RNN": "layers.recurrent", "Recurrent": "layers.recurrent", "reproducible": "reproduce"}
 __all__ = sorted(_HOME)
 
 

@@ -6,7 +6,7 @@ import sys
 from contextlib import nullcontext
 
 from gatedrnn import results, sweep
-from gatedrnn.studies import STUDIES
+from gatedrnn.studies import STUDIES, load
 
 
 def main(argv=None):
@@ -50,23 +50,19 @@ def _count(text):
     return int(text)
 
 
-def _module(study):
-    return importlib.import_module(f"gatedrnn.studies.{study}")
-
-
 def studies(args):
     for name in STUDIES:
-        print(f"{name:10} {_module(name).__doc__.splitlines()[0]}")
+        print(f"{name:10} {load(name).__doc__.splitlines()[0]}")
 
 
 def verdicts(args):
-    from gatedrnn import claims
+    from gatedrnn.claims import verdicts
 
-    return claims.main()
+    return verdicts.main()
 
 
 def bench(args):
-    from gatedrnn.studies import engine
+    from gatedrnn.studies.performance import engine
 
     engine.renew() if args.renew else engine.main()
 
@@ -74,7 +70,7 @@ def bench(args):
 def run(args):
     """Every phase of a study in turn. A phase may build on the rows of those before it, hence none begins while one of
     those has failed."""
-    study, path, executor = _module(args.study), results.folder() / f"{args.study}.csv", nullcontext()
+    study, path, executor = load(args.study), results.folder() / f"{args.study}.csv", nullcontext()
     if args.scheduler:
         executor = sweep.cluster(args.scheduler)
     elif args.jobs > 1:

@@ -1,32 +1,45 @@
-"""The studies behind the stored results, one module each; ``gatedrnn.sweep`` says what such a module holds.
+"""The studies behind the stored results, one module each, in a folder for each part of the book.
 
 ``gatedrnn run STUDY`` writes one row a run into ``results/<study>.csv`` and leaves out those that are there, so a study
-can be stopped and started at any moment. Its docstring says what is measured, and by which rule it is judged."""
+can be stopped and started at any moment. A study's docstring says what is measured, and by which rule it is judged.
+``gatedrnn.sweep`` says what such a module holds. Studies are found by their place: a new file is a new study.
+"""
 
-STUDIES = (
-    "structure",
-    "speed",
-    "factorial",
-    "updates",
-    "memory",
-    "engine",
-    "panel",
-    "small_data",
-    "convergence",
-    "capacity",
-    "speech",
-    "counting",
-    "long_range",
-    "retention",
-    "copying",
-    "languages",
-    "control",
-    "ablations",
-    "strings",
-    "devices",
-    "language",
-    "music",
-    "forecasting",
-    "online",
-    "latency",
-)
+import importlib
+from pathlib import Path
+from types import ModuleType
+
+PARTS = ("architecture", "memory", "performance", "applications")
+
+
+def _found() -> dict[str, str]:
+    """The module of each study by the study's name; a ValueError if two parts have a study of the same name."""
+    modules = {}
+    for part in PARTS:
+        for file in sorted((Path(__file__).parent / part).glob("*.py")):
+            if file.stem == "__init__":
+                continue
+            if file.stem in modules:
+                raise ValueError(f"two studies are called {file.stem!r}: {modules[file.stem]} and {part}/{file.name}")
+            modules[file.stem] = f"gatedrnn.studies.{part}.{file.stem}"
+    return modules
+
+
+STUDIES = _found()
+
+
+def load(study: str) -> ModuleType:
+    """Import a study.
+
+    Args:
+        study: a name in ``STUDIES``.
+
+    Returns:
+        The module.
+
+    Raises:
+        ValueError: there is no study of that name; the message lists them.
+    """
+    if study not in STUDIES:
+        raise ValueError(f"no study named {study!r}; the studies are {', '.join(STUDIES)}")
+    return importlib.import_module(STUDIES[study])

@@ -1,0 +1,272 @@
+"""Training: seeds together are each alone, a resumed run is the run, clipping clips, divergence is recorded."""
+
+import math
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from gatedrnn.layers.sequence_model import SequenceModel
+from gatedrnn.tasks.base import generator, loss
+from gatedrnn.tasks.languages import AnBn
+from gatedrnn.tasks.memory import Adding, DelayedRecall
+from gatedrnn.training import train as module
+from gatedrnn.training.train import Config, build, clip_per_seed, train, training_batch
+
+SMALL = Config(Adding(), "gru", 6, 12, seeds=(3, 4, 5), steps=20, batch_size=8, learning_rate=1e-2, evaluate_every=10)
+
+
+@pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize("task", [Adding(), AnBn()])  # AnBn: each seed's batch has a length of its own
+def test_seeds_together_equal_each_alone(cell, task):
+    config = replace(SMALL, cell=cell, task=task, bias="chrono")
+    together = train(config)
+    for k, seed in enumerate(config.seeds):
+        alone = train(replace(config, seeds=(seed,)))
+        for name, p in alone.model.named_parameters():
+            torch.testing.assert_close(p[0], together.model.get_parameter(name)[k], rtol=0, atol=1e-9)
+        ours = together.history[together.history.seed == seed].reset_index(drop=True)
+        torch.testing.assert_close(
+            torch.tensor(alone.history.to_numpy()), torch.tensor(ours.to_numpy()), rtol=0, atol=1e-9
+        )
+
+
+def test_one_seed_equals_torchs_own_training():
+    """The reference: nn.GRU, nn.Linear, torch's clipping and Adam, on the same data from the same start."""
+    config = replace(SMALL, seeds=(3,), clip=0.1)
+    ours, start = train(config), build(config)
+    gru, readout = nn.GRU(2, 6, batch_first=True), nn.Linear(6, 1)
+    with torch.no_grad():
+        gru.weight_ih_l0.copy_(start.recurrent.W[0])
+        gru.weight_hh_l0.copy_(start.recurrent.U[0])
+        gru.bias_ih_l0.copy_(start.recurrent.b[0])
+        gru.bias_hh_l0.zero_()
+        gru.bias_hh_l0[12:] = start.recurrent.b_hn[0]
+        readout.weight.copy_(start.V[0])
+        readout.bias.copy_(start.a[0])
+    gru.bias_hh_l0.register_hook(lambda g: torch.cat([torch.zeros(12), g[12:]]))  # our one bias a block
+    optimiser = torch.optim.Adam([*gru.parameters(), *readout.parameters()], lr=config.learning_rate)
+    for step in range(config.steps):
+        batch = Adding().batch(generator(3, step), config.batch_size, config.length)
+        optimiser.zero_grad()
+        loss("mse", readout(gru(batch.x)[0]), batch).backward()
+        nn.utils.clip_grad_norm_([*gru.parameters(), *readout.parameters()], config.clip)
+        optimiser.step()
+    # torch divides by norm + 1e-6, we by the norm
+    torch.testing.assert_close(gru.weight_hh_l0, ours.model.recurrent.U[0], rtol=0, atol=1e-5)
+    torch.testing.assert_close(readout.weight, ours.model.V[0], rtol=0, atol=1e-5)
+    assert (gru.weight_hh_l0 - start.recurrent.U[0]).abs().max() > 0.05  # it did move
+
+
+def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path):
+    whole = train(SMALL)
+    train(replace(SMALL, steps=10), checkpoint=tmp_path / "half")
+    resumed = train(SMALL, checkpoint=tmp_path / "half")
+    assert resumed.history.equals(whole.history)
+    for a, b in zip(resumed.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert all(torch.equal(resumed.best[name], value) for name, value in whole.best.items())
+    assert resumed.seconds > 0
+
+
+def test_the_best_weights_of_each_seed_are_kept():
+    """Those of the evaluation with its lowest loss: trained so far and no further, the model has the same."""
+    config = replace(SMALL, learning_rate=0.1, evaluate_every=5)  # a rate at which the loss goes up and down
+    run, steps = train(config), {}
+    for k, seed in enumerate(config.seeds):
+        history = run.history[run.history.seed == seed]
+        steps[seed] = int(history.step.loc[history.loss.idxmin()])
+        model = train(replace(config, steps=steps[seed])).model if steps[seed] else module.build(config)
+        for name, value in model.state_dict().items():
+            assert torch.equal(run.best[name][k], value[k]), (seed, name)
+    assert min(steps.values()) < config.steps  # else this test says nothing
+
+
+def test_weights_with_a_loss_that_is_not_finite_are_never_the_best():
+    model, rows = module.build(SMALL), []
+    best = {name: value.clone() for name, value in model.state_dict().items()}
+    for last, value in (
+        (float("nan"), 1.0),
+        (2.0, 2.0),
+        (float("nan"), 3.0),
+        (2.5, 4.0),
+        (1.0, 5.0),
+        (-float("inf"), 6.0),
+    ):
+        rows += [{"seed": seed, "loss": last} for seed in SMALL.seeds]
+        for p in model.parameters():
+            p.data.fill_(value)
+        module._keep_best(best, model, rows, SMALL.seeds)
+        expected = {1.0: None, 2.0: 2.0, 3.0: 2.0, 4.0: 2.0, 5.0: 5.0, 6.0: 5.0}[value]
+        if expected:
+            assert all((tensor == expected).all() for tensor in best.values())
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint(tmp_path, monkeypatch):
+    def killed(config, step):
+        if step == 15:
+            raise KeyboardInterrupt
+        return training_batch(config, step)
+
+    monkeypatch.setattr(module, "training_batch", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(SMALL, checkpoint=tmp_path / "run")
+    monkeypatch.undo()
+    assert train(SMALL, checkpoint=tmp_path / "run").history.equals(train(SMALL).history)
+    assert [file.name for file in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_finished_checkpoint_trains_no_further(tmp_path):
+    first = train(SMALL, checkpoint=tmp_path / "run")
+    again = train(SMALL, checkpoint=tmp_path / "run")
+    assert again.history.equals(first.history)
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    train(SMALL, checkpoint=tmp_path / "run")
+    with pytest.raises(ValueError, match="belongs to another run"):
+        train(replace(SMALL, learning_rate=1e-3), checkpoint=tmp_path / "run")
+    with pytest.raises(ValueError, match="at step 20, beyond the 10 steps"):
+        train(replace(SMALL, steps=10), checkpoint=tmp_path / "run")
+
+
+def test_clipping_bounds_each_seeds_norm_and_no_others():
+    model = SequenceModel("lstm", 2, 6, 1, seeds=3)
+    x = torch.randn(3, 8, 12, 2)
+    scale = torch.tensor([1e4, 1e-4, 1e2])
+    (model(x)[0].square().mean((1, 2, 3)) * scale).sum().backward()
+    before = [p.grad.clone() for p in model.parameters()]
+    norms = clip_per_seed(list(model.parameters()), 1.0)
+    for k in range(3):
+        expected = torch.cat([g[k].flatten() for g in before]).norm()
+        torch.testing.assert_close(norms[k], expected)
+        after = torch.cat([p.grad[k].flatten() for p in model.parameters()])
+        torch.testing.assert_close(after.norm(), expected.clamp(max=1.0))
+        assert (
+            torch.nn.functional.cosine_similarity(after, torch.cat([g[k].flatten() for g in before]), dim=0) > 1 - 1e-12
+        )
+    assert norms[0] > 1 > norms[1]
+
+
+def test_training_clips_after_backward(monkeypatch):
+    """Clipping before backward would see no gradient, or the old one: what reaches the optimiser must be clipped."""
+    seen = []
+    step = torch.optim.Adam.step
+
+    def spy(self, *args, **kwargs):
+        gradients = [p.grad for group in self.param_groups for p in group["params"]]
+        seen.append(torch.stack([g.flatten(1).norm(dim=1) for g in gradients]).norm(dim=0))
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", spy)
+    train(replace(SMALL, clip=1e-3))
+    norms = torch.stack(seen)
+    torch.testing.assert_close(norms, torch.full_like(norms, 1e-3), rtol=1e-9, atol=0)
+
+
+@dataclass(frozen=True)
+class Exploding(Adding):
+    """Adding with infinite targets under seed 4's stream only, from step 5 on."""
+
+    def batch(self, generator_, batch_size, length):
+        batch = super().batch(generator_, batch_size, length)
+        bad = generator_.initial_seed() in {generator(4, s).initial_seed() for s in range(5, 100)}
+        return batch._replace(y=batch.y + (math.inf if bad else 0.0))
+
+
+def test_a_diverged_seed_is_recorded_and_disturbs_no_other():
+    run, calm = train(replace(SMALL, task=Exploding())), train(SMALL)
+    assert run.diverged == {4: 5}
+    assert sorted(run.history.seed.unique()) == [3, 4, 5]  # its rows stay
+    for seed in (3, 5):
+        assert run.history[run.history.seed == seed].equals(calm.history[calm.history.seed == seed])
+    assert math.isnan(run.final("loss")[1])
+    assert math.isfinite(run.final("loss")[0])
+
+
+@dataclass(frozen=True)
+class Holes(Adding):
+    def batch(self, generator_, batch_size, length):
+        batch = super().batch(generator_, batch_size, length)
+        batch.x[0, 2] = math.nan
+        return batch
+
+
+def test_nan_in_the_data_is_refused():
+    with pytest.raises(ValueError, match=r"inputs of step 0 hold NaN or infinity \(seeds \[3, 4, 5\]\)"):
+        train(replace(SMALL, task=Holes()))
+
+
+def test_the_global_generator_is_left_alone():
+    before = torch.random.get_rng_state()
+    train(replace(SMALL, steps=10))
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_it_learns():
+    """Delayed recall over 5 steps: far below the memoryless loss within 200 steps, for every seed of both cells."""
+    for cell in ("lstm", "gru"):
+        config = Config(DelayedRecall(4), cell, 16, 5, seeds=(0, 1, 2), steps=200, learning_rate=2e-2)
+        run = train(config)
+        assert (run.final("loss") < 0.2 * DelayedRecall(4).baseline(5)).all()
+        assert (run.final("score") > 0.9).all()
+
+
+def test_the_progress_bar_shows_the_time_left(capsys):
+    train(SMALL, progress=True)
+    shown = capsys.readouterr().err
+    assert "20/20" in shown
+    assert "<" in shown  # tqdm: elapsed<left
+    train(SMALL, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": 25}, r"steps \(25\) must be a multiple of evaluate_every \(10\)"),
+        ({"steps": 0}, "steps must be above 0, not 0"),
+        ({"batch_size": 0}, "batch_size must be above 0, not 0"),
+        ({"learning_rate": -1.0}, "learning_rate must be above 0, not -1.0"),
+        ({"seeds": ()}, r"seeds must be different numbers, at least one; given: \(\)"),
+        ({"seeds": (1, 1)}, "seeds must be different numbers"),
+        ({"init": "zeros"}, "init must be one of uniform, orthogonal, not 'zeros'"),
+        ({"bias": "big"}, "bias must be None, a number or 'chrono', not 'big'"),
+    ],
+)
+def test_bad_configs_are_named(change, message):
+    with pytest.raises(ValueError, match=message):
+        replace(SMALL, **change)
+
+
+def test_an_unknown_cell_is_named():
+    with pytest.raises(ValueError, match="no cell named 'lstn'"):
+        train(replace(SMALL, cell="lstn"))
+
+
+def test_training_stops_when_every_seed_has_arrived(tmp_path):
+    config = Config(DelayedRecall(4), "gru", 8, 5, (0, 1), 400, learning_rate=2e-2, evaluate_every=20)
+    whole = train(config, progress=False).history
+    best = whole.groupby("seed").loss.cummin()
+    mark = best[whole.step == 200].max()
+    stopped = train(replace(config, until=mark), tmp_path / "run", progress=False)
+    last = stopped.history.step.max()
+    assert last <= 200
+    assert (stopped.history.groupby("seed").loss.min() <= mark).all()
+    assert (stopped.history[stopped.history.step < last].groupby("seed").loss.min() > mark).any()
+    pd.testing.assert_frame_equal(stopped.history, whole[whole.step <= last].reset_index(drop=True))
+    assert len(stopped.final("loss")) == 2
+    again = train(replace(config, until=mark), tmp_path / "run", progress=False)
+    pd.testing.assert_frame_equal(again.history, stopped.history)  # a run that has arrived is not trained on
+
+
+def test_a_cosine_ends_at_rate_zero_and_needs_its_own_number_of_steps(tmp_path):
+    config = Config(DelayedRecall(4), "lstm", 4, 5, (0,), 40, learning_rate=1e-2, evaluate_every=20, cosine=True)
+    plain, falling = (train(replace(config, cosine=flag), progress=False) for flag in (False, True))
+    first, moved = build(config).recurrent.U, lambda run: (run.model.recurrent.U - first).abs().sum()
+    assert 0.3 * moved(plain) < moved(falling) < moved(plain)
+    train(replace(config, steps=20), tmp_path / "run", progress=False)
+    with pytest.raises(ValueError, match="belongs to another run"):
+        train(config, tmp_path / "run", progress=False)
