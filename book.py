@@ -29,7 +29,11 @@ STAMPED = {
     "test": ["requirements-test.lock"],
 }
 # The settings of another, older processor: numbers that survive them survive a change of machine.
-OTHER_CPU = {"MKL_CBWR": "COMPATIBLE", "ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"}
+OTHER_CPU = {
+    "MKL_CBWR": "COMPATIBLE",
+    "ATEN_CPU_CAPABILITY": "default",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+}
 OTHER_CPU |= {"NUMBA_CPU_NAME": "generic", "OPENBLAS_CORETYPE": "Nehalem"}
 
 
@@ -42,7 +46,11 @@ def step(title, *command, may_fail=False):
     print(f"  {title} ...", end="", flush=True)
     start = time.monotonic()
     run = subprocess.run(
-        [str(c) for c in command], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        [str(c) for c in command],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     print(f" {time.monotonic() - start:.1f} s" if run.returncode == 0 else " failed", flush=True)
     if run.returncode and not may_fail:
@@ -90,7 +98,13 @@ def setup(group, gpu=False):
     if not PYTHON.exists():
         step("virtual environment", sys.executable, "-m", "venv", VENV)
     if group == "test":
-        install("locked packages for the tests", "--no-deps", "--require-hashes", "-r", "requirements-test.lock")
+        install(
+            "locked packages for the tests",
+            "--no-deps",
+            "--require-hashes",
+            "-r",
+            "requirements-test.lock",
+        )
     else:
         step("uv", PYTHON, "-m", "pip", "install", "--quiet", UV)
         install("locked packages", "--no-deps", "--require-hashes", "-r", "requirements.lock")
@@ -102,14 +116,21 @@ def setup(group, gpu=False):
 
 
 def install_torch(gpu):
-    """torch's build differs by platform: the CPU build everywhere, unless `--gpu` asks for PyPI's own."""
+    """Torch's build differs by platform: the CPU build everywhere, unless `--gpu` asks for PyPI's own."""
     _, _, offered = installers()
     if gpu:
         install("torch with CUDA", TORCH)
     elif sys.platform == "linux" and not offered:
         uv, pip, _ = installers()
         if not step("torch", *uv, "--no-deps", TORCH, "--torch-backend", "cpu", may_fail=True):
-            step("torch, with pip", *pip, "--no-deps", TORCH, "--index-url", "https://download.pytorch.org/whl/cpu")
+            step(
+                "torch, with pip",
+                *pip,
+                "--no-deps",
+                TORCH,
+                "--index-url",
+                "https://download.pytorch.org/whl/cpu",
+            )
     else:
         install("torch", "--no-deps", TORCH)
 
@@ -124,7 +145,9 @@ def build():
     """Build the book; fail on a warning, a missing or empty page, a traceback in a page."""
     code = python("tools/build.py")
     if code == 0:
-        print(f"\nThe book is built. Open this file in a browser:\n  {ROOT / '_build' / 'html' / 'index.html'}")
+        print(
+            f"\nThe book is built. Open this file in a browser:\n  {ROOT / '_build' / 'html' / 'index.html'}"
+        )
     return code
 
 
@@ -140,7 +163,11 @@ def test(other_cpu):
     """Build the pages, which are tested too; then the tests of package and book; then the notebooks."""
     if other_cpu:
         return notebooks(**OTHER_CPU)
-    steps = [build, lambda: python("-m", "pytest", "-n", "2", "--dist", "loadscope", "tests"), notebooks]
+    steps = [
+        build,
+        lambda: python("-m", "pytest", "-n", "2", "--dist", "loadscope", "tests"),
+        notebooks,
+    ]
     codes = [run() for run in steps]  # all of them, also after a failure
     return next((code for code in codes if code), 0)
 
@@ -159,18 +186,28 @@ def arguments():
         ("bench", "time the layers on this machine and redraw the benchmark page"),
     ]:
         command = add(name, text)
-        command.add_argument("--gpu", action="store_true", help="install torch with CUDA (Linux, several GB)")
+        command.add_argument(
+            "--gpu", action="store_true", help="install torch with CUDA (Linux, several GB)"
+        )
         if name == "test":
             command.add_argument(
-                "--other-cpu", action="store_true", help="only the notebooks, as an older CPU runs them"
+                "--other-cpu",
+                action="store_true",
+                help="only the notebooks, as an older CPU runs them",
             )
         if name == "execute":
-            command.add_argument("chapter", nargs="*", help="such as architecture/lstm; all of them if none is named")
+            command.add_argument(
+                "chapter", nargs="*", help="such as architecture/lstm; all of them if none is named"
+            )
         if name == "grade":
-            command.add_argument("folder", help="one notebook a student; the file's name is the student's")
+            command.add_argument(
+                "folder", help="one notebook a student; the file's name is the student's"
+            )
             command.add_argument("--assignment", default="cells", help="default: cells")
             command.add_argument(
-                "--out", default="grades", help="folder for grades.csv and the feedback; default: grades"
+                "--out",
+                default="grades",
+                help="folder for grades.csv and the feedback; default: grades",
             )
     return parser.parse_args()
 
@@ -191,7 +228,9 @@ def main():
     if args.command == "release":
         return python("tools/release.py")
     if args.command == "bench":
-        return python("-m", "gatedrnn.cli", "bench", "--renew") or python("tools/execute.py", "reference/benchmark")
+        return python("-m", "gatedrnn.cli", "bench", "--renew") or python(
+            "tools/execute.py", "reference/benchmark"
+        )
     # The folders are the caller's, not the book's: make them absolute before the working folder changes.
     folder, out = Path(args.folder).resolve(), Path(args.out).resolve()
     return python("-m", "course.grader", args.assignment, folder, "--out", out)
@@ -199,7 +238,9 @@ def main():
 
 if __name__ == "__main__":
     if sys.version_info < (3, 11):  # noqa: UP036 - the reader's Python, not the locked one
-        sys.exit(f"This book needs Python 3.11 or newer; this is Python {sys.version.split()[0]} ({sys.executable}).")
+        sys.exit(
+            f"This book needs Python 3.11 or newer; this is Python {sys.version.split()[0]} ({sys.executable})."
+        )
     try:
         sys.exit(main())
     except Failure as failure:

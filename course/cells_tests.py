@@ -138,7 +138,9 @@ def update_case(rng, bias=1.0, pure=False):
 
 def count_cases(rng, kind):
     sizes = rng.permutation(np.arange(2, 60))[:4].tolist()
-    return tuple(Case((kind, *pair), count_parameters(kind, *pair)) for pair in (sizes[:2], sizes[2:]))
+    return tuple(
+        Case((kind, *pair), count_parameters(kind, *pair)) for pair in (sizes[:2], sizes[2:])
+    )
 
 
 def half_life_cases(rng, low, high):
@@ -149,7 +151,12 @@ def count_tests(rng):
     hint = "Add the sizes of W, U and b; b has one entry a row, and the result is an int."
     return (
         ("LSTM", "four blocks, one bias a block", hint, count_cases(rng, "lstm")),
-        ("GRU", "three blocks, one bias a block, and b_hn", hint + " b_hn comes on top.", count_cases(rng, "gru")),
+        (
+            "GRU",
+            "three blocks, one bias a block, and b_hn",
+            hint + " b_hn comes on top.",
+            count_cases(rng, "gru"),
+        ),
     )
 
 
@@ -159,10 +166,25 @@ def lstm_tests(rng):
     whole = "h uses the new c; b is added once; build new tensors, do not write into h or c."
     batch = "No mean, sum or reshape over axis 0: a row of the result comes from that row of x, h and c."
     return (
-        ("forget gate", "a bias on f, all else zero", "Block 2 of b is f, and f multiplies c.", (forget,)),
+        (
+            "forget gate",
+            "a bias on f, all else zero",
+            "Block 2 of b is f, and f multiplies c.",
+            (forget,),
+        ),
         ("gate order", "matrices zero, all biases random", order, (lstm_case(rng, matrices=0),)),
-        ("matrices", "biases zero", "Both products: x @ W.T + h @ U.T.", (lstm_case(rng, bias=(0, 0, 0, 0)),)),
-        ("whole step", "everything random, the inputs stay as they were", whole, (lstm_case(rng, pure=True),)),
+        (
+            "matrices",
+            "biases zero",
+            "Both products: x @ W.T + h @ U.T.",
+            (lstm_case(rng, bias=(0, 0, 0, 0)),),
+        ),
+        (
+            "whole step",
+            "everything random, the inputs stay as they were",
+            whole,
+            (lstm_case(rng, pure=True),),
+        ),
         ("batch", "five samples at once, each as if alone", batch, (lstm_case(rng, B=5),)),
     )
 
@@ -175,11 +197,31 @@ def gru_tests(rng):
     order = "The blocks stand in the order r, z, n; n goes through tanh; b is added once."
     batch = "A row of the result comes from that row of x and h; build new tensors."
     return (
-        ("z keeps", "a bias on z, all else zero", "h' = (1 - z) * n + z * h: z near 1 keeps the old state.", (keep,)),
+        (
+            "z keeps",
+            "a bias on z, all else zero",
+            "h' = (1 - z) * n + z * h: z near 1 keeps the old state.",
+            (keep,),
+        ),
         ("block order", "matrices and b_hn zero", order, (gru_case(rng, w=none, u=none, b_hn=0),)),
-        ("reset after the product", "z = 1/2, biases zero", "First U_n h, then times r; not U_n (r * h).", (reset,)),
-        ("b_hn", "z = 1/2, U zero", "r multiplies U_n h + b_hn, so b_hn cannot be added to b.", (inside,)),
-        ("whole step", "five samples, each as if alone; inputs stay", batch, (gru_case(rng, B=5, pure=True),)),
+        (
+            "reset after the product",
+            "z = 1/2, biases zero",
+            "First U_n h, then times r; not U_n (r * h).",
+            (reset,),
+        ),
+        (
+            "b_hn",
+            "z = 1/2, U zero",
+            "r multiplies U_n h + b_hn, so b_hn cannot be added to b.",
+            (inside,),
+        ),
+        (
+            "whole step",
+            "five samples, each as if alone; inputs stay",
+            batch,
+            (gru_case(rng, B=5, pure=True),),
+        ),
     )
 
 
@@ -189,7 +231,12 @@ def unroll_tests(rng):
     pair = "Hand the whole tuple to step and take the whole tuple back."
     pairs = (unroll_case(rng, "pair", 2, 4, pure=True), unroll_case(rng, "pair", 2, 1))
     return (
-        ("every step", "outputs from a zero state", steps, (unroll_case(rng, "leaky", 1, 5, zero=True),)),
+        (
+            "every step",
+            "outputs from a zero state",
+            steps,
+            (unroll_case(rng, "leaky", 1, 5, zero=True),),
+        ),
         ("two pieces", "a sequence in two calls equals the whole", start, pieces(rng)),
         ("two tensors", "a state (h, c), also for a single step", pair, pairs),
     )
@@ -198,9 +245,19 @@ def unroll_tests(rng):
 def update_tests(rng):
     sign = "sigmoid(-a) = 1 - sigmoid(a), and b is part of a."
     return (
-        ("matrices", "b zero", "Only the rows of z change, in W and in U.", (update_case(rng, bias=0),)),
+        (
+            "matrices",
+            "b zero",
+            "Only the rows of z change, in W and in U.",
+            (update_case(rng, bias=0),),
+        ),
         ("bias", "everything random", sign, (update_case(rng),)),
-        ("inputs stay", "the same after the call", "Work on copies: clone or cat.", (update_case(rng, pure=True),)),
+        (
+            "inputs stay",
+            "the same after the call",
+            "Work on copies: clone or cat.",
+            (update_case(rng, pure=True),),
+        ),
     )
 
 
@@ -208,7 +265,12 @@ def half_life_tests(rng):
     solve = "Solve f ** n = 1/2 for f, then sigmoid(b) = f for b; return a float."
     return (
         ("short", "half-lives below 10 steps", solve, half_life_cases(rng, 1, 10)),
-        ("long", "half-lives of hundreds of steps", "Do not use f = 1 - 1/n.", half_life_cases(rng, 100, 1000)),
+        (
+            "long",
+            "half-lives of hundreds of steps",
+            "Do not use f = 1 - 1/n.",
+            half_life_cases(rng, 100, 1000),
+        ),
     )
 
 

@@ -12,16 +12,82 @@ import warnings
 
 from IPython.core.inputtransformer2 import TransformerManager
 
-MODULES = ("torch", "numpy", "math", "typing", "functools", "itertools", "collections", "dataclasses")
-# Ways to the ready-made cells, to the disk, to other processes, and round this list.
-NAMES = set("LSTM LSTMCell GRU GRUCell RNN RNNCell RNNBase RNNCellBase".split())
-NAMES |= set("eval exec compile open input breakpoint getattr setattr delattr globals locals vars memoryview".split())
-ATTRIBUTES = set("lstm lstm_cell gru gru_cell quantized_lstm quantized_gru rnn_tanh rnn_relu".split())
-ATTRIBUTES |= set("LSTM LSTMCell GRU GRUCell RNN RNNCell RNNBase RNNCellBase".split())
-ATTRIBUTES |= set(
-    "os sys subprocess importlib builtins modules ctypes hub ops load save from_file _C _VF utils".split()
+MODULES = (
+    "torch",
+    "numpy",
+    "math",
+    "typing",
+    "functools",
+    "itertools",
+    "collections",
+    "dataclasses",
 )
-ATTRIBUTES |= set("multiprocessing fromfile tofile loadtxt savetxt genfromtxt savez memmap ctypeslib".split())
+# Ways to the ready-made cells, to the disk, to other processes, and round this list.
+NAMES = set(["LSTM", "LSTMCell", "GRU", "GRUCell", "RNN", "RNNCell", "RNNBase", "RNNCellBase"])
+NAMES |= set(
+    [
+        "eval",
+        "exec",
+        "compile",
+        "open",
+        "input",
+        "breakpoint",
+        "getattr",
+        "setattr",
+        "delattr",
+        "globals",
+        "locals",
+        "vars",
+        "memoryview",
+    ]
+)
+ATTRIBUTES = set(
+    [
+        "lstm",
+        "lstm_cell",
+        "gru",
+        "gru_cell",
+        "quantized_lstm",
+        "quantized_gru",
+        "rnn_tanh",
+        "rnn_relu",
+    ]
+)
+ATTRIBUTES |= set(
+    ["LSTM", "LSTMCell", "GRU", "GRUCell", "RNN", "RNNCell", "RNNBase", "RNNCellBase"]
+)
+ATTRIBUTES |= set(
+    [
+        "os",
+        "sys",
+        "subprocess",
+        "importlib",
+        "builtins",
+        "modules",
+        "ctypes",
+        "hub",
+        "ops",
+        "load",
+        "save",
+        "from_file",
+        "_C",
+        "_VF",
+        "utils",
+    ]
+)
+ATTRIBUTES |= set(
+    [
+        "multiprocessing",
+        "fromfile",
+        "tofile",
+        "loadtxt",
+        "savetxt",
+        "genfromtxt",
+        "savez",
+        "memmap",
+        "ctypeslib",
+    ]
+)
 
 
 class Unreadable(Exception):
@@ -33,9 +99,13 @@ def code_cells(path):
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         code = {k: cell["source"] for k, cell in enumerate(cells, 1) if cell["cell_type"] == "code"}
-        return {k: source if isinstance(source, str) else "".join(source) for k, source in code.items()}
+        return {
+            k: source if isinstance(source, str) else "".join(source) for k, source in code.items()
+        }
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise Unreadable(f"the file is not a notebook: {type(error).__name__}: {str(error)[:100]}") from error
+        raise Unreadable(
+            f"the file is not a notebook: {type(error).__name__}: {str(error)[:100]}"
+        ) from error
 
 
 def parse(source):
@@ -56,8 +126,15 @@ def defined(statement):
         case ast.Import(names=names) | ast.ImportFrom(names=names):
             return {(alias.asname or alias.name).partition(".")[0] for alias in names}
         case ast.Assign(targets=targets):
-            nodes = [node for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
-            return {node.id for node in nodes if isinstance(node.ctx, ast.Store)}  # torch.x = 1 defines no torch
+            nodes = [
+                node
+                for target in targets
+                for node in ast.walk(target)
+                if isinstance(node, ast.Name)
+            ]
+            return {
+                node.id for node in nodes if isinstance(node.ctx, ast.Store)
+            }  # torch.x = 1 defines no torch
         case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr()):
             return {name}
     return set()
@@ -68,9 +145,15 @@ def untouched(statement):
     if not isinstance(statement, ast.FunctionDef):
         return False
     body = [
-        line for line in statement.body if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+        line
+        for line in statement.body
+        if not (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
     ]
-    return len(body) == 1 and isinstance(body[0], ast.Raise) and "NotImplementedError" in ast.unparse(body[0])
+    return (
+        len(body) == 1
+        and isinstance(body[0], ast.Raise)
+        and "NotImplementedError" in ast.unparse(body[0])
+    )
 
 
 def definitions(cells):
@@ -78,11 +161,15 @@ def definitions(cells):
     found, remarks = {}, []
     for number, source in cells.items():
         try:
-            with warnings.catch_warnings(action="ignore"):  # "\sigma" in a docstring is the student's affair
+            with warnings.catch_warnings(
+                action="ignore"
+            ):  # "\sigma" in a docstring is the student's affair
                 statements = parse(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             where = f", line {error.lineno}" if isinstance(error, SyntaxError) else ""
-            remarks.append(f"cell {number} was left out, Python cannot read it: {getattr(error, 'msg', error)}{where}")
+            remarks.append(
+                f"cell {number} was left out, Python cannot read it: {getattr(error, 'msg', error)}{where}"
+            )
             continue
         for k, statement in enumerate(statements):
             for name in defined(statement):
@@ -97,7 +184,12 @@ def needs(statement):
     tables = [symtable.symtable(ast.unparse(statement), "cell", "exec")]
     names = {symbol.get_name() for symbol in tables[0].get_symbols() if symbol.is_referenced()}
     while tables := [child for table in tables for child in table.get_children()]:
-        names |= {symbol.get_name() for table in tables for symbol in table.get_symbols() if symbol.is_global()}
+        names |= {
+            symbol.get_name()
+            for table in tables
+            for symbol in table.get_symbols()
+            if symbol.is_global()
+        }
     return names
 
 
@@ -123,8 +215,16 @@ def refused(statements):
                 wrong = [alias.name for alias in names if alias.name.split(".")[0] not in MODULES]
                 parts = [part for alias in names for part in alias.name.split(".")]
             case ast.ImportFrom(module=module, names=names, level=level):
-                wrong = [] if level == 0 and module.split(".")[0] in MODULES else ["." * level + (module or "")]
-                parts = [part for text in (module or "", *(alias.name for alias in names)) for part in text.split(".")]
+                wrong = (
+                    []
+                    if level == 0 and module.split(".")[0] in MODULES
+                    else ["." * level + (module or "")]
+                )
+                parts = [
+                    part
+                    for text in (module or "", *(alias.name for alias in names))
+                    for part in text.split(".")
+                ]
             case ast.Name(id=name):
                 wrong, parts = [name] if name in NAMES or name.startswith("__") else [], []
             case ast.Attribute(attr=name):

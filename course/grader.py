@@ -36,7 +36,9 @@ class Grade:
 
     def points(self, part=None):
         rows = zip(self.tests, self.reasons, strict=True)
-        return sum(test.points for test, reason in rows if reason is None and part in (None, test.part))
+        return sum(
+            test.points for test, reason in rows if reason is None and part in (None, test.part)
+        )
 
 
 def parts(tests):
@@ -100,10 +102,16 @@ def grade(path, tests, run):
         return Grade(path.stem, tests, [str(error)] * len(tests), [])
     functions, out = take_out(found, parts(tests))
     cases = [(test.part, case) for test in tests for case in test.cases]
-    asked = [{"id": k, "function": part, "args": encode(case.args)} for k, (part, case) in enumerate(cases)]
+    asked = [
+        {"id": k, "function": part, "args": encode(case.args)}
+        for k, (part, case) in enumerate(cases)
+    ]
     answers, left_out = ask(functions, asked, run)
     out |= left_out
-    verdicts = iter(judge(case, answers[k]) if k in answers else out[part] for k, (part, case) in enumerate(cases))
+    verdicts = iter(
+        judge(case, answers[k]) if k in answers else out[part]
+        for k, (part, case) in enumerate(cases)
+    )
     reasons = []
     for test in tests:
         wrong = [text for text in [next(verdicts) for _ in test.cases] if text]
@@ -114,10 +122,17 @@ def grade(path, tests, run):
 def feedback(result, assignment, seed):
     """The student's page: names, points, reasons and hints; no test and no expected value."""
     total = sum(test.points for test in result.tests)
-    lines = [f"# {assignment}: {result.student}", "", f"**{result.points()} of {total} points**", ""]
+    lines = [
+        f"# {assignment}: {result.student}",
+        "",
+        f"**{result.points()} of {total} points**",
+        "",
+    ]
     lines += [f"- Note: {plain(remark)}" for remark in result.remarks] + [""] * bool(result.remarks)
     for part, most in parts(result.tests).items():
-        rows = [row for row in zip(result.tests, result.reasons, strict=True) if row[0].part == part]
+        rows = [
+            row for row in zip(result.tests, result.reasons, strict=True) if row[0].part == part
+        ]
         shared = rows[0][1] if len({reason for _, reason in rows}) == 1 else None
         lines += [f"## {part}: {result.points(part)} of {most}", ""]
         if shared:
@@ -149,7 +164,9 @@ def notebooks(folder):
         raise UserError(f"no such folder: {folder}")
     found = sorted(path for path in folder.glob("*.ipynb") if path.is_file())
     if not found:
-        raise UserError(f"no notebook (*.ipynb) in {folder}; put one file a student there, named after the student")
+        raise UserError(
+            f"no notebook (*.ipynb) in {folder}; put one file a student there, named after the student"
+        )
     return found
 
 
@@ -179,16 +196,25 @@ def grade_folder(assignment, folder, out, seed):
         pages[result.student] = feedback(result, assignment, seed)
         write(out, table, pages)  # after each, so that an interrupted run loses nothing
         reason = dict.fromkeys(text for text in result.reasons if text)
-        print(f"  {result.student}: {result.points()} of {total}" + (f"  ({next(iter(reason))})" if reason else ""))
+        print(
+            f"  {result.student}: {result.points()} of {total}"
+            + (f"  ({next(iter(reason))})" if reason else "")
+        )
     print(f"Written: {out / 'grades.csv'} and a page of feedback for each student")
 
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog="course.grader", description=__doc__.split("\n")[0])
     parser.add_argument("assignment", help=", ".join(ASSIGNMENTS))
-    parser.add_argument("folder", type=Path, help="one notebook a student; the file's name is the student's")
-    parser.add_argument("--out", type=Path, default=Path("grades"), help="folder for the results; default: grades")
-    parser.add_argument("--seed", type=int, help="draw the inputs of an earlier run again; default: new ones")
+    parser.add_argument(
+        "folder", type=Path, help="one notebook a student; the file's name is the student's"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("grades"), help="folder for the results; default: grades"
+    )
+    parser.add_argument(
+        "--seed", type=int, help="draw the inputs of an earlier run again; default: new ones"
+    )
     args = parser.parse_args(arguments)
     seed = secrets.randbelow(2**31) if args.seed is None else args.seed
     try:

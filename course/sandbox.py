@@ -21,7 +21,16 @@ WALL_SECONDS = 20  # for all cases together, from the moment the child is ready
 START_SECONDS = 120  # to import torch, on a slow disk too
 MAX_BYTES = 1_000_000  # of answers
 CHILD = Path(__file__).with_name("child.py")
-SYSTEM = ("/usr", "/bin", "/lib", "/lib32", "/lib64", "/etc/ld.so.cache", "/etc/alternatives", "/nix/store")
+SYSTEM = (
+    "/usr",
+    "/bin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/etc/ld.so.cache",
+    "/etc/alternatives",
+    "/nix/store",
+)
 
 
 class SandboxError(Exception):
@@ -37,10 +46,22 @@ def bubblewrap():
     words = [program, "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
     for place in dict.fromkeys((*SYSTEM, sys.base_prefix, sys.prefix)):
         words += ["--ro-bind-try", place, place]
-    words += ["--ro-bind", str(CHILD), str(CHILD), "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]
+    words += [
+        "--ro-bind",
+        str(CHILD),
+        str(CHILD),
+        "--proc",
+        "/proc",
+        "--dev",
+        "/dev",
+        "--tmpfs",
+        "/tmp",
+    ]
     words += ["--chdir", "/tmp", "--setenv", "HOME", "/tmp", "--setenv", "OMP_NUM_THREADS", "1"]
     try:
-        probe = subprocess.run([*words, sys.executable, "-I", "-c", ""], capture_output=True, timeout=START_SECONDS)
+        probe = subprocess.run(
+            [*words, sys.executable, "-I", "-c", ""], capture_output=True, timeout=START_SECONDS
+        )
     except (OSError, subprocess.TimeoutExpired):
         return []
     return words if probe.returncode == 0 else []
@@ -152,5 +173,7 @@ def run(functions, cases):
         if not ready:
             errors.seek(0)
             tail = errors.read().decode(errors="replace").strip().splitlines()[-1:]
-            raise SandboxError(f"the grader's own process did not start: {' '.join(tail) or reason}")
+            raise SandboxError(
+                f"the grader's own process did not start: {' '.join(tail) or reason}"
+            )
     return decode(found), reason

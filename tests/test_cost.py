@@ -29,7 +29,10 @@ def flops(call):
 
 
 def test_needs_no_torch():
-    subprocess.run([sys.executable, "-c", "import sys, gatedrnn.cost; assert 'torch' not in sys.modules"], check=True)
+    subprocess.run(
+        [sys.executable, "-c", "import sys, gatedrnn.cost; assert 'torch' not in sys.modules"],
+        check=True,
+    )
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -62,7 +65,9 @@ def test_activations_by_hand():
     assert list(cost.KEPT) == list(CELLS)
 
 
-@pytest.mark.parametrize(("I", "H", "symbols", "outputs", "layers"), [(3, 5, 11, 7, 1), (6, 4, 2, 9, 3)])
+@pytest.mark.parametrize(
+    ("I", "H", "symbols", "outputs", "layers"), [(3, 5, 11, 7, 1), (6, 4, 2, 9, 3)]
+)
 @pytest.mark.parametrize("cell", CELLS)
 def test_whole_model_is_that_of_the_modules(cell, I, H, symbols, outputs, layers):
     recurrent = [Recurrent(cell, size, H) for size in [I, *[H] * (layers - 1)]]
@@ -74,7 +79,9 @@ def test_whole_model_is_that_of_the_modules(cell, I, H, symbols, outputs, layers
 
 def test_published_whole_models():
     """The same appendix: 27 symbols, two layers of 600 units, 16,386 outputs."""
-    lstm, gru = (cost.whole_model(cell, 600, 600, 27, 16_386, layers=2) for cell in ("lstm", "gru_before"))
+    lstm, gru = (
+        cost.whole_model(cell, 600, 600, 27, 16_386, layers=2) for cell in ("lstm", "gru_before")
+    )
     assert lstm == {"embedding": 16_200, "recurrent": 5_764_800, "readout": 9_847_986}
     assert gru == lstm | {"recurrent": 4_323_600}
     assert (sum(lstm.values()), sum(gru.values())) == (15_628_986, 14_187_786)
@@ -119,7 +126,9 @@ def test_state_is_what_the_layer_returns(cell):
     assert cost.state(cell, 7) == sum(part.numel() for part in state)
 
 
-@pytest.mark.parametrize(("I", "lstm", "gru"), [(88, 36, 45), (64, 128, 152), (128, 128, 155), (128, 256, 304)])
+@pytest.mark.parametrize(
+    ("I", "lstm", "gru"), [(88, 36, 45), (64, 128, 152), (128, 128, 155), (128, 256, 304)]
+)
 def test_matched_widths(I, lstm, gru):
     assert cost.match("gru", cost.parameters("lstm", I, lstm), I) == gru
 
@@ -176,5 +185,7 @@ def test_bad_input():
                 cost.whole_model("lstm", **sizes | {name: bad})
     with pytest.raises(ValueError, match="by must be one of parameters, macs, state; not 'flops'"):
         cost.match("lstm", 100, 4, by="flops")
-    with pytest.raises(ValueError, match="one unit of lstm costs 24 parameters already; the budget is 23"):
+    with pytest.raises(
+        ValueError, match="one unit of lstm costs 24 parameters already; the budget is 23"
+    ):
         cost.match("lstm", 23, 4)

@@ -43,7 +43,11 @@ def test_lstm_and_gru_stand_out_from_white():
 def test_figures_are_opaque():
     with mpl.rc_context():
         plot.use()
-        assert to_rgb(plt.rcParams["figure.facecolor"]) == to_rgb(plt.rcParams["savefig.facecolor"]) == (1, 1, 1)
+        assert (
+            to_rgb(plt.rcParams["figure.facecolor"])
+            == to_rgb(plt.rcParams["savefig.facecolor"])
+            == (1, 1, 1)
+        )
 
 
 def test_a_band_shows_the_median_and_the_middle_of_the_seeds(ax):

@@ -34,7 +34,8 @@ def path(tmp_path):
 
 def test_needs_no_torch():
     subprocess.run(
-        [sys.executable, "-c", "import sys, gatedrnn.results; assert 'torch' not in sys.modules"], check=True
+        [sys.executable, "-c", "import sys, gatedrnn.results; assert 'torch' not in sys.modules"],
+        check=True,
     )
 
 
@@ -51,14 +52,30 @@ def test_rows_come_back(path):
 
 
 def test_floats_come_back_to_the_last_bit(path):
-    store, values = Store(path, ["seed"]), np.random.default_rng(0).normal(size=300) * 10.0 ** np.arange(-150, 150)
+    store, values = (
+        Store(path, ["seed"]),
+        np.random.default_rng(0).normal(size=300) * 10.0 ** np.arange(-150, 150),
+    )
     for seed, value in enumerate(values):
         store.append({"seed": seed, "value": value})
     np.testing.assert_array_equal(store.rows()["value"], values)
 
 
 def test_awkward_text(path):
-    notes = ["a, b", 'say "hi"', '"', '","', "ü ☃", "\u2028", " x ", "NA", "None", "#", r"\n", '[[0, "a"], [1, 2.5]]']
+    notes = [
+        "a, b",
+        'say "hi"',
+        '"',
+        '","',
+        "ü ☃",
+        "\u2028",
+        " x ",
+        "NA",
+        "None",
+        "#",
+        r"\n",
+        '[[0, "a"], [1, 2.5]]',
+    ]
     store = Store(path, KEYS)
     for seed, note in enumerate(notes):
         store.append(row(seed=seed, note=note))
@@ -94,7 +111,9 @@ def test_int_float_and_text_of_one_value_are_one_key(path, stored):
     store = Store(path, ["seed"])
     store.append({"seed": stored, "score": 1.0})
     for opened in (store, Store(path, ["seed"])):
-        assert all({"seed": seed} in opened for seed in (3, 3.0, "3", "3.0", np.int64(3), np.float64(3)))
+        assert all(
+            {"seed": seed} in opened for seed in (3, 3.0, "3", "3.0", np.int64(3), np.float64(3))
+        )
         assert not any({"seed": seed} in opened for seed in (30, 3.5, "v3.0", None))
 
 
@@ -120,16 +139,22 @@ def test_other_columns_are_refused_and_named(path):
     store.append(row())
     other = row(seed=1) | {"loss": 1.0}
     del other["note"]
-    with pytest.raises(ValueError, match=r"lacks the columns \['note'\] and has the unknown columns \['loss'\]"):
+    with pytest.raises(
+        ValueError, match=r"lacks the columns \['note'\] and has the unknown columns \['loss'\]"
+    ):
         Store(path, KEYS).append(other)
     assert len(Store(path, KEYS).rows()) == 1
-    store.append({name: row(seed=2)[name] for name in ("note", "score", "seed", "cell")})  # another order is fine
+    store.append(
+        {name: row(seed=2)[name] for name in ("note", "score", "seed", "cell")}
+    )  # another order is fine
     assert store.rows().iloc[1].to_dict() == row(seed=2)
 
 
 def test_keys_must_be_columns(path):
     store = Store(path, KEYS)
-    with pytest.raises(ValueError, match=r"no key column \['seed'\]; the keys are \['cell', 'seed'\]"):
+    with pytest.raises(
+        ValueError, match=r"no key column \['seed'\]; the keys are \['cell', 'seed'\]"
+    ):
         store.append({"cell": "lstm", "score": 1})
     assert not path.exists()
     with pytest.raises(ValueError, match="no key column"):
@@ -159,7 +184,11 @@ def test_file_without_rows(path, content):
 
 def test_a_file_cut_at_any_byte_is_completed(path):
     """Every row that was whole stays, the cut one goes, with a warning, and running again gives the whole file."""
-    rows = [row("lstm", 0, 0.25, "plain"), row("gru", 0, 0.5, 'a "b\nc",\n\n"d'), row("lstm", 1, 0.125, "é")]
+    rows = [
+        row("lstm", 0, 0.25, "plain"),
+        row("gru", 0, 0.5, 'a "b\nc",\n\n"d'),
+        row("lstm", 1, 0.125, "é"),
+    ]
     store = Store(path, KEYS)
     ends = [0]
     for r in rows:
@@ -208,7 +237,9 @@ def test_a_killed_writer_loses_nothing(path):
     chance, kills = random.Random(0), 0
     for target in (1, 30, 80, 140):
         writer = start_writer(path, "wait")
-        while writer.poll() is None and (not path.exists() or path.stat().st_size < target * 12_000):
+        while writer.poll() is None and (
+            not path.exists() or path.stat().st_size < target * 12_000
+        ):
             time.sleep(0.001)
         time.sleep(chance.uniform(0, 0.01))
         writer.kill()  # SIGKILL: no handler, no clean-up
@@ -233,7 +264,8 @@ def test_a_row_is_one_write_and_waits_for_the_disk(path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", lambda fd: events.append(os.fstat(fd).st_size))
     monkeypatch.setattr(
-        "builtins.open", lambda path, mode: events.append(mode) or io.BufferedWriter(Watched(path, mode))
+        "builtins.open",
+        lambda path, mode: events.append(mode) or io.BufferedWriter(Watched(path, mode)),
     )
     store, long = Store(path, KEYS), "long, " * 20_000  # longer than any buffer
     store.append(row())
@@ -282,7 +314,9 @@ def test_a_call_with_a_wrong_row_adds_none(path):
     store.append(row())
     before = path.read_bytes()
     for wrong in (row(), row(seed=1), {"cell": "gru", "seed": 9}):
-        with pytest.raises(ValueError, match="holds cell=lstm, seed=[01] already|lacks the columns"):
+        with pytest.raises(
+            ValueError, match="holds cell=lstm, seed=[01] already|lacks the columns"
+        ):
             store.extend([row(seed=1), wrong])
     assert path.read_bytes() == before
     assert row(seed=1) not in store
@@ -296,8 +330,16 @@ def test_columns_given_are_the_files(path):
         store.append({"cell": "lstm", "seed": 0, "error": ""})
     store.append({"error": "no", "score": None, "seed": 0, "cell": "lstm"})
     assert path.read_text() == "cell,seed,score,error\nlstm,0,,no\n"
-    assert Store(path, KEYS, ["error", "score"]).columns == ["cell", "seed", "score", "error"]  # the file's order
-    with pytest.raises(ValueError, match=r"has the columns .*'error'\], not \['cell', 'seed', 'loss'\]: move it away"):
+    assert Store(path, KEYS, ["error", "score"]).columns == [
+        "cell",
+        "seed",
+        "score",
+        "error",
+    ]  # the file's order
+    with pytest.raises(
+        ValueError,
+        match=r"has the columns .*'error'\], not \['cell', 'seed', 'loss'\]: move it away",
+    ):
         Store(path, KEYS, ["loss"])
 
 
@@ -360,7 +402,9 @@ def test_folder_is_the_repositorys():
 
 
 def test_folder_outside_the_repository(monkeypatch, tmp_path):
-    monkeypatch.setattr(results, "__file__", str(tmp_path / "site-packages" / "gatedrnn" / "results.py"))
+    monkeypatch.setattr(
+        results, "__file__", str(tmp_path / "site-packages" / "gatedrnn" / "results.py")
+    )
     with pytest.raises(FileNotFoundError, match=r"pip install -e \."):
         results.folder()
 
@@ -368,12 +412,16 @@ def test_folder_outside_the_repository(monkeypatch, tmp_path):
 def test_read(monkeypatch, tmp_path):
     monkeypatch.setattr(results, "folder", lambda: tmp_path)
     path = tmp_path / "speed.csv"
-    with pytest.raises(NoResults, match=r"speed.csv is missing. Make them with: gatedrnn run speed"):
+    with pytest.raises(
+        NoResults, match=r"speed.csv is missing. Make them with: gatedrnn run speed"
+    ):
         results.read("speed")
     for content in ("", "cell,seed\n", "cell,se"):
         path.write_text(content)
         with pytest.raises(NoResults, match="has no rows.*gatedrnn run speed"):
             results.read("speed")
     path.write_text("cell,seed\nlstm,0\ngru,")  # a study that is running just now
-    pd.testing.assert_frame_equal(results.read("speed"), pd.DataFrame({"cell": ["lstm"], "seed": [0]}))
+    pd.testing.assert_frame_equal(
+        results.read("speed"), pd.DataFrame({"cell": ["lstm"], "seed": [0]})
+    )
     assert path.read_text().endswith("gru,")  # reading repairs nothing

@@ -42,7 +42,9 @@ def test_exchanging_a_and_b_mirrors_everything(rng):
     a, b = rng.exponential(size=(2, 9))
     c, mirrored = compare(a, b), compare(b, a)
     assert (c.wins, c.losses, c.p) == (mirrored.losses, mirrored.wins, mirrored.p)
-    np.testing.assert_allclose([c.difference, c.low, c.high], [-mirrored.difference, -mirrored.high, -mirrored.low])
+    np.testing.assert_allclose(
+        [c.difference, c.low, c.high], [-mirrored.difference, -mirrored.high, -mirrored.low]
+    )
 
 
 def test_pairing_counts(rng):
@@ -71,7 +73,9 @@ def test_smallest_p_is_two_over_all_flips(n, rng):
 def test_sign_flip_of_plus_and_minus_one_is_the_sign_test():
     d = np.array([1.0] * 12 + [-1.0] * 4)
     assert compare(d, 0 * d).p == pytest.approx(scipy.stats.binomtest(12, 16).pvalue)
-    d = np.array([1.0] * 14 + [-1.0] * 6)  # 20 seeds: 65,536 random flips, whose p has a standard error of 0.0013
+    d = np.array(
+        [1.0] * 14 + [-1.0] * 6
+    )  # 20 seeds: 65,536 random flips, whose p has a standard error of 0.0013
     assert compare(d, 0 * d).p == pytest.approx(scipy.stats.binomtest(14, 20).pvalue, abs=0.006)
 
 
@@ -91,10 +95,14 @@ def test_interval_spans_the_t_interval_and_the_bootstrap_interval(n, rng):
 
 def test_interval_follows_the_bootstrap_where_that_is_wider():
     d = np.zeros(100)
-    d[0] = 1.0  # one seed of 100 differs: the resampled means are skewed, and reach above the t interval
+    d[0] = (
+        1.0  # one seed of 100 differs: the resampled means are skewed, and reach above the t interval
+    )
     t = scipy.stats.ttest_1samp(d, 0).confidence_interval(0.95)
     assert t.high < 0.03
-    assert compare(d, 0 * d).high == pytest.approx(0.03)  # 3 of 100: the 97.5 % point of the binomial (100, 1/100)
+    assert compare(d, 0 * d).high == pytest.approx(
+        0.03
+    )  # 3 of 100: the 97.5 % point of the binomial (100, 1/100)
 
 
 def _coverage(draw, truth, n, studies):
@@ -112,7 +120,14 @@ def _coverage(draw, truth, n, studies):
 
 @pytest.mark.parametrize(
     ("shape", "n"),
-    [("normal", 3), ("normal", 5), ("normal", 10), ("normal", 20), ("heavy-tailed", 5), ("heavy-tailed", 10)],
+    [
+        ("normal", 3),
+        ("normal", 5),
+        ("normal", 10),
+        ("normal", 20),
+        ("heavy-tailed", 5),
+        ("heavy-tailed", 10),
+    ],
 )
 def test_coverage(shape, n, rng, monkeypatch):
     """The band is four standard errors of 1,000 studies each side of 95 %. The plain bootstrap falls out of it up to
@@ -137,7 +152,9 @@ def test_equivalence_is_wrong_in_at_most_five_per_cent(rng, monkeypatch):
     """The true difference stands at the margin: "equivalent" is the error that the two one-sided tests limit to 5 %."""
     monkeypatch.setattr(stats, "RESAMPLES", 500)
     monkeypatch.setattr(stats, "FLIPS", 2)
-    wrong = [compare(rng.normal(1.0, 0.1, 10), np.zeros(10), margin=1.0).equivalent for _ in range(1000)]
+    wrong = [
+        compare(rng.normal(1.0, 0.1, 10), np.zeros(10), margin=1.0).equivalent for _ in range(1000)
+    ]
     assert 0.02 <= np.mean(wrong) <= 0.075
 
 
@@ -178,7 +195,9 @@ def test_ties_and_constant_differences():
 
 
 def test_a_diverged_seed_is_refused_and_named():
-    with pytest.raises(ValueError, match=r"b has no finite score at position 1, 3: .*worst possible"):
+    with pytest.raises(
+        ValueError, match=r"b has no finite score at position 1, 3: .*worst possible"
+    ):
         compare([1, 2, 3, 4], [1, np.nan, 3, np.inf])
     with pytest.raises(ValueError, match="a has no finite score at position 0"):
         compare([-np.inf, 2], [1, 2])
@@ -197,7 +216,9 @@ def test_bad_input():
 
 
 def test_columns_of_a_table_are_paired_by_position():
-    table = pd.DataFrame({"cell": ["lstm", "gru"] * 3, "seed": [0, 0, 1, 1, 2, 2], "score": [3, 1, 4, 2, 9, 5]})
+    table = pd.DataFrame(
+        {"cell": ["lstm", "gru"] * 3, "seed": [0, 0, 1, 1, 2, 2], "score": [3, 1, 4, 2, 9, 5]}
+    )
     a, b = (table[table.cell == cell].score for cell in ("lstm", "gru"))
     assert compare(a, b).difference == pytest.approx(8 / 3)
 
@@ -207,7 +228,9 @@ def test_result_is_frozen_plain_and_readable():
     assert {type(value) for value in asdict(c).values()} <= {int, float, bool}
     with pytest.raises(FrozenInstanceError):
         c.wins = 0
-    assert str(c) == "4 wins of 5 (1 tied); difference +1.6 [-0.2831, +3.483]; sign-flip p = 0.12; " + (
+    assert str(
+        c
+    ) == "4 wins of 5 (1 tied); difference +1.6 [-0.2831, +3.483]; sign-flip p = 0.12; " + (
         "not shown equivalent within ±0.5"
     )
     assert str(compare([1, 2], [1.1, 2.1], margin=5)).endswith("; equivalent within ±5")
@@ -277,7 +300,9 @@ def test_restricted_ratio_covers(n, rng, monkeypatch):
     """Times of about 300 steps, a fifth of them censored at 400. The true ratio of restricted means is simulated. The
     band is four standard errors of 600 studies below 95 %; at n = 5 the plain bootstrap falls out of it."""
     monkeypatch.setattr(stats, "RESAMPLES", 400)
-    draw = lambda size: 300 * np.exp(0.35 * rng.standard_normal((2, size)) + 0.2 * rng.standard_normal(size))
+    draw = lambda size: (
+        300 * np.exp(0.35 * rng.standard_normal((2, size)) + 0.2 * rng.standard_normal(size))
+    )
     scale, limit = np.array([[0.8], [1.0]]), 400
     means = np.minimum(scale * draw(200_000), limit).mean(1)
     hit = plain = 0

@@ -97,7 +97,9 @@ def sweep_on(executor, tiny, name):
     store = store_of(tiny, name)
     assert sweep.run_all(tiny.measure, tiny.first(store), store, executor) == 0
     assert sweep.run_all(tiny.measure, tiny.second(store), store, executor) == 0
-    assert set(store.rows()["process"] == os.getpid()) == {executor is None or isinstance(executor, ThreadPoolExecutor)}
+    assert set(store.rows()["process"] == os.getpid()) == {
+        executor is None or isinstance(executor, ThreadPoolExecutor)
+    }
     return same(store)
 
 
@@ -118,13 +120,29 @@ def test_threads_and_processes_give_the_rows_of_this_process(tiny, monkeypatch):
 def dask(tiny, request):
     """A scheduler and two workers, with one thread each unless the test asks for more: processes on this machine."""
     address, folder = tiny.HERE / "scheduler.json", ["--local-directory", str(tiny.HERE)]
-    python, place = [sys.executable, "-m"], ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(address)]
-    begin = lambda *args: subprocess.Popen([*python, *args, *place], stderr=subprocess.DEVNULL, cwd=tiny.HERE)
-    worker = ["distributed.cli.dask_worker", "--no-nanny", "--nthreads", getattr(request, "param", "1"), *folder]
-    begun = [begin("distributed.cli.dask_scheduler", "--port", "0"), *(begin(*worker) for _ in range(2))]
+    python, place = (
+        [sys.executable, "-m"],
+        ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(address)],
+    )
+    begin = lambda *args: subprocess.Popen(
+        [*python, *args, *place], stderr=subprocess.DEVNULL, cwd=tiny.HERE
+    )
+    worker = [
+        "distributed.cli.dask_worker",
+        "--no-nanny",
+        "--nthreads",
+        getattr(request, "param", "1"),
+        *folder,
+    ]
+    begun = [
+        begin("distributed.cli.dask_scheduler", "--port", "0"),
+        *(begin(*worker) for _ in range(2)),
+    ]
     try:
         until(lambda: address.exists() and address.read_text().rstrip().endswith("}"), 60)
-        yield SimpleNamespace(address=json.loads(address.read_text())["address"], scheduler=begun[0])
+        yield SimpleNamespace(
+            address=json.loads(address.read_text())["address"], scheduler=begun[0]
+        )
     finally:
         for process in begun:
             process.kill()
@@ -158,7 +176,10 @@ def test_a_cluster_whose_workers_have_threads_is_refused(tiny, dask):
 
     with Client(dask.address, timeout=10) as client:
         client.wait_for_workers(2, timeout=60)
-        with pytest.raises(Stop, match="more than one thread: start .* --nthreads 1"), sweep.cluster(dask.address):
+        with (
+            pytest.raises(Stop, match="more than one thread: start .* --nthreads 1"),
+            sweep.cluster(dask.address),
+        ):
             pass
 
 
@@ -178,7 +199,13 @@ def test_no_part_of_dask_writes_a_traceback_beside_our_line(dask):
     """Which of them notices a lost scheduler first, and logs it, depends on the moment."""
     pytest.importorskip("distributed")
     with sweep.cluster(dask.address):
-        loud = ["distributed", "distributed.client", "distributed.batched", "distributed.comm.tcp", "distributed.core"]
+        loud = [
+            "distributed",
+            "distributed.client",
+            "distributed.batched",
+            "distributed.comm.tcp",
+            "distributed.core",
+        ]
         assert {logging.getLogger(name).getEffectiveLevel() for name in loud} == {logging.CRITICAL}
 
 
@@ -187,12 +214,17 @@ def test_no_scheduler_and_no_dask_are_one_line_each(tiny, monkeypatch):
         with pytest.raises(SystemExit, match=r"^no Dask scheduler answers at [^\n]+$"):
             cli.main(["run", "tiny", "--scheduler", address])
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(SystemExit, match=r'^--scheduler needs Dask: pip install "gatedrnn\[cluster\]"$'):
+    with pytest.raises(
+        SystemExit, match=r'^--scheduler needs Dask: pip install "gatedrnn\[cluster\]"$'
+    ):
         cli.main(["run", "tiny", "--scheduler", "tcp://127.0.0.1:1"])
 
 
 def begin(tiny, *args, **env):
-    command, pipe = [sys.executable, "-W", "ignore::UserWarning", tiny.HERE / "main.py", *args], subprocess.PIPE
+    command, pipe = (
+        [sys.executable, "-W", "ignore::UserWarning", tiny.HERE / "main.py", *args],
+        subprocess.PIPE,
+    )
     new = {"start_new_session": True, "env": os.environ | env}
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, **new)
 
@@ -201,7 +233,9 @@ def command(tiny, *args, **env):
     """The exit code, and what the command wrote besides the bar."""
     process = begin(tiny, *args, **env)
     error = process.communicate(timeout=60)[1]
-    return process.returncode, "\n".join(line for line in error.splitlines() if "call/s" not in line and line)
+    return process.returncode, "\n".join(
+        line for line in error.splitlines() if "call/s" not in line and line
+    )
 
 
 def lines(tiny):
@@ -230,7 +264,9 @@ def killed_at_random_moments(tiny, kills, jobs, calls):
 
 
 @pytest.mark.parametrize(("jobs", "kills", "calls"), [("1", 50, 700), ("2", 8, 200)])
-def test_a_killed_study_ends_with_the_rows_of_an_undisturbed_one(tiny, monkeypatch, jobs, kills, calls):
+def test_a_killed_study_ends_with_the_rows_of_an_undisturbed_one(
+    tiny, monkeypatch, jobs, kills, calls
+):
     monkeypatch.setattr(tiny, "CALLS", calls)
     expected = sweep_on(None, tiny, "here")
     killed_at_random_moments(tiny, kills, jobs, calls)
@@ -249,20 +285,29 @@ def test_a_killed_parent_takes_its_workers_with_it(tiny):
     run = begin(tiny, "run", "tiny", "--jobs", "2")
     until(lambda: lines(tiny) == 3, 60)
     run.kill()
-    run.communicate(timeout=50)  # the pipe ends with the last process that holds it; a worker would hold it for 60 s
+    run.communicate(
+        timeout=50
+    )  # the pipe ends with the last process that holds it; a worker would hold it for 60 s
 
 
 def test_ctrl_c_ends_the_workers_at_once(tiny):
-    getattr(os, "sync", int)()  # else the fsync of our rows may wait for all that a fresh set-up has written
+    getattr(
+        os, "sync", int
+    )()  # else the fsync of our rows may wait for all that a fresh set-up has written
     for size in range(1, 4):
         (tiny.HERE / f"do-{size}").write_text("wait")
     run = begin(tiny, "run", "tiny", "--jobs", "2")
     until(lambda: lines(tiny) == 3, 60)
     time.sleep(1)  # the second worker has begun, too
     os.killpg(run.pid, signal.SIGINT)  # as a terminal does
-    error = run.communicate(timeout=90)[1]  # the rows are seen before fsync ends, which a fresh set-up can hold up
+    error = run.communicate(timeout=90)[
+        1
+    ]  # the rows are seen before fsync ends, which a fresh set-up can hold up
     assert run.returncode == 1
-    assert error.splitlines()[-1] == "Stopped. Every finished run is stored; go on with: gatedrnn run tiny"
+    assert (
+        error.splitlines()[-1]
+        == "Stopped. Every finished run is stored; go on with: gatedrnn run tiny"
+    )
     assert "Traceback" not in error
     assert len(store_of(tiny).rows()) == 3
 
@@ -285,7 +330,9 @@ def test_a_failed_run_is_a_row_and_is_run_again_when_asked(tiny, jobs):
     expected, run = sweep_on(None, tiny, "here"), ["run", "tiny", "--jobs", jobs]
     (tiny.HERE / "do-1").write_text("fail")
     for _ in range(2):  # the second call finds the failed rows
-        with pytest.raises(SystemExit, match=r"^3 of 12 runs failed; .* in .*tiny.csv; run again with --retry$"):
+        with pytest.raises(
+            SystemExit, match=r"^3 of 12 runs failed; .* in .*tiny.csv; run again with --retry$"
+        ):
             cli.main(run)
         rows = store_of(tiny).rows()
         assert len(rows) == 12  # the second phase has not begun
@@ -327,9 +374,12 @@ class ByHand(Executor):
 
 
 @pytest.mark.parametrize(
-    ("end", "raised"), [(KeyboardInterrupt(), KeyboardInterrupt), (SystemExit(), SystemExit), (Stop("why"), Stop)]
+    ("end", "raised"),
+    [(KeyboardInterrupt(), KeyboardInterrupt), (SystemExit(), SystemExit), (Stop("why"), Stop)],
 )
-def test_what_ends_a_sweep_stores_the_finished_and_cancels_the_waiting(tiny, monkeypatch, end, raised):
+def test_what_ends_a_sweep_stores_the_finished_and_cancels_the_waiting(
+    tiny, monkeypatch, end, raised
+):
     monkeypatch.setattr(tiny, "CALLS", 10)
     store, executor = store_of(tiny), ByHand(dict.fromkeys(range(6), True) | {2: end, 4: end})
     with pytest.raises(raised):
@@ -352,13 +402,18 @@ def test_few_calls_are_in_flight_and_all_are_made(tiny, monkeypatch):
     with Counting(2) as executor:
         store = store_of(tiny)
         sweep.run_all(tiny.measure, tiny.first(store), store, executor)
-    assert (len(futures), max(most)) == (20, 3 * 3)  # rows of calls that are handed over and not yet stored
+    assert (len(futures), max(most)) == (
+        20,
+        3 * 3,
+    )  # rows of calls that are handed over and not yet stored
 
 
 def test_a_config_of_which_rows_are_lacking_is_run_as_a_whole(tiny):
     expected, calls = sweep_on(None, tiny, "here"), []
     text = (tiny.HERE / "here.csv").read_text().splitlines(keepends=True)
-    (tiny.HERE / "tiny.csv").write_text("".join([*text[:5], text[5][:-1]]))  # cut within the second config
+    (tiny.HERE / "tiny.csv").write_text(
+        "".join([*text[:5], text[5][:-1]])
+    )  # cut within the second config
     with pytest.warns(UserWarning, match="removed a last line"):
         store = store_of(tiny)
 
@@ -368,7 +423,12 @@ def test_a_config_of_which_rows_are_lacking_is_run_as_a_whole(tiny):
 
     for phase in tiny.PHASES:
         sweep.run_all(measure, phase(store), store)
-    assert calls == [(1, [0, 1, 2]), (2, [0, 1, 2]), (3, [0, 1, 2]), (tiny.second(store)[0]["size"], [7])]
+    assert calls == [
+        (1, [0, 1, 2]),
+        (2, [0, 1, 2]),
+        (3, [0, 1, 2]),
+        (tiny.second(store)[0]["size"], [7]),
+    ]
     pd.testing.assert_frame_equal(same(store), expected)
     assert (tiny.HERE / "tiny.csv").read_text().startswith("".join(text[:5]))
 
@@ -377,7 +437,10 @@ def test_configs_without_seeds_and_wrong_rows(tmp_path):
     store = Store(tmp_path / "x.csv", ["size"], ["value", "error"])
     inverse = lambda config: [config | {"value": 1 / config["size"]}]
     assert sweep.run_all(inverse, [{"size": 0}, {"size": 2}], store) == 1
-    assert store.path.read_text() == "size,value,error\n0,,ZeroDivisionError: division by zero\n2,0.5,\n"
+    assert (
+        store.path.read_text()
+        == "size,value,error\n0,,ZeroDivisionError: division by zero\n2,0.5,\n"
+    )
     for rows in ([], [{"size": 4, "value": 1}], [{"size": 3, "value": 1}] * 2):
         with pytest.raises(ValueError, match="must give the rows of its config, "):
             sweep.run_all(lambda config, rows=rows: rows, [{"size": 3}], store)
@@ -399,7 +462,9 @@ def test_two_processes_do_not_run_one_study(tiny):
     (tiny.HERE / "do-1").write_text("wait")
     run = begin(tiny, "run", "tiny")
     until(lambda: lines(tiny) == 3, 60)
-    with pytest.raises(SystemExit, match=r"tiny.csv is in use: another process runs this study; wait for its end"):
+    with pytest.raises(
+        SystemExit, match=r"tiny.csv is in use: another process runs this study; wait for its end"
+    ):
         cli.main(["run", "tiny"])
     run.kill()
     run.communicate()

@@ -39,9 +39,15 @@ def notebook_problems(root):
         if not file.exists():
             continue
         cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
-        code = [cell for cell in cells if cell["cell_type"] == "code" and "".join(cell["source"]).strip()]
+        code = [
+            cell
+            for cell in cells
+            if cell["cell_type"] == "code" and "".join(cell["source"]).strip()
+        ]
         name = file.relative_to(root)
-        if any(cell["execution_count"] is None for cell in code) or not any(cell["outputs"] for cell in code):
+        if any(cell["execution_count"] is None for cell in code) or not any(
+            cell["outputs"] for cell in code
+        ):
             chapter = page.removeprefix("chapters/")
             command = "release" if page.startswith("course/") else f"execute {chapter}"
             yield f"{name}: no stored outputs; run `python book.py {command}`"

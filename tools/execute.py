@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 180  # seconds for one cell; `python book.py test` allows the same
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},  # a kernel adds its version, which differs from reader to reader
+    "language_info": {
+        "name": "python"
+    },  # a kernel adds its version, which differs from reader to reader
 }
 
 
@@ -39,7 +41,9 @@ def find(name, root=ROOT):
         if file.suffix == ".ipynb" and file.is_file():
             return file.resolve()
     chapters = [
-        file.relative_to(root / "chapters") for file in notebooks(root) if file.is_relative_to(root / "chapters")
+        file.relative_to(root / "chapters")
+        for file in notebooks(root)
+        if file.is_relative_to(root / "chapters")
     ]
     names = ", ".join(file.with_suffix("").as_posix() for file in chapters)
     sys.exit(f"no notebook {name!r}; the chapters are: {names or 'none yet'}")
@@ -70,14 +74,18 @@ def run(path):
         record_timing=False,
         coalesce_streams=True,  # in how many pieces a kernel sends its output differs from run to run
         on_cell_start=lambda cell, cell_index: reached.append(cell_index),
-        extra_arguments=["--log-level=ERROR"],  # a warning about local TCP at every start frightens readers
+        extra_arguments=[
+            "--log-level=ERROR"
+        ],  # a warning about local TCP at every start frightens readers
         resources={"metadata": {"path": str(path.parent)}},
     )
     reached = []
     try:
         client.execute()
     except (CellExecutionError, CellControlSignal, DeadKernelError) as error:
-        raise RuntimeError(f"{path}: cell {reached[-1]} failed (cells count from 0)\n{error}") from None
+        raise RuntimeError(
+            f"{path}: cell {reached[-1]} failed (cells count from 0)\n{error}"
+        ) from None
     notebook.metadata = nbformat.from_dict(METADATA)
     nbformat.validate(notebook)
     nbformat.write(notebook, path)  # indent 1, sorted keys, a final newline
@@ -93,7 +101,9 @@ def main(names):
             print(error, file=sys.stderr)
             failures += 1
         else:
-            print(f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}: {time.monotonic() - start:.1f} s")
+            print(
+                f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}: {time.monotonic() - start:.1f} s"
+            )
     return 1 if failures else 0
 
 

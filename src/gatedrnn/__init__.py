@@ -1,12 +1,19 @@
 """LSTM and GRU, measured: the package behind the book.
 
 ``from gatedrnn import LSTM, GRU, RNN, Recurrent, reproducible``; everything else lives in the modules. Names are loaded
-when they are first used, so the modules that need no torch (``stats``, ``cost``, ``results``, ``plot``) stay quick."""
+when they are first used, so the modules that need no torch (``stats``, ``cost``, ``results``, ``plot``) stay quick.
+"""
 
 import importlib
 
 __version__ = "0.1.0"
-_HOME = {"LSTM": "layers.recurrent", "GRU": "layers.recurrent", "RNN": "layers.recurrent", "Recurrent": "layers.recurrent", "reproducible": "reproduce"}
+_HOME = {
+    "LSTM": "layers.recurrent",
+    "GRU": "layers.recurrent",
+    "RNN": "layers.recurrent",
+    "Recurrent": "layers.recurrent",
+    "reproducible": "reproduce",
+}
 __all__ = sorted(_HOME)
 
 

@@ -4,7 +4,8 @@ A step is ``step(x, state, p) -> (state, gates)``: ``x (..., B, G*H)`` is the in
 matrix ``U (..., G*H, H)`` and the cell's vectors ``(..., H)``; ``gates`` names what the step computed on the way, each
 ``(..., B, H)``. A leading axis S (seeds) broadcasts. The blocks of ``W``, ``U`` and ``b`` stand in the order of
 ``Cell.gates``. Conventions are torch's: ``z`` *keeps* the old state, and the GRU resets *after* the matrix product.
-Nothing here imports torch: a step uses the tensors' own methods."""
+Nothing here imports torch: a step uses the tensors' own methods.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +38,9 @@ def gru(x, state, p):
     xrz, xn = x.split([2 * H, H], -1)
     hrz, hn = (h @ p["U"].mT).split([2 * H, H], -1)
     r, z = (xrz + hrz).sigmoid().chunk(2, -1)
-    n = xn.addcmul(r, hn + p["b_hn"][..., None, :]).tanh()  # n_t = tanh(W_n x_t + b_n + r_t * (U_n h_{t-1} + b_hn))
+    n = xn.addcmul(
+        r, hn + p["b_hn"][..., None, :]
+    ).tanh()  # n_t = tanh(W_n x_t + b_n + r_t * (U_n h_{t-1} + b_hn))
     h = n.lerp(h, z)  # h_t = n_t + z_t * (h_{t-1} - n_t) = (1 - z_t) * n_t + z_t * h_{t-1}
     return (h,), {"r": r, "z": z, "n": n}
 
@@ -72,11 +75,17 @@ def cifg(x, state, p):
 def peephole(x, state, p):
     h, c = state
     i, f, g, o = (x + h @ p["U"].mT).chunk(4, -1)
-    i = (i + p["p_i"][..., None, :] * c).sigmoid()  # i_t = sigmoid(W_i x_t + U_i h_{t-1} + p_i * c_{t-1} + b_i)
-    f = (f + p["p_f"][..., None, :] * c).sigmoid()  # f_t = sigmoid(W_f x_t + U_f h_{t-1} + p_f * c_{t-1} + b_f)
+    i = (
+        i + p["p_i"][..., None, :] * c
+    ).sigmoid()  # i_t = sigmoid(W_i x_t + U_i h_{t-1} + p_i * c_{t-1} + b_i)
+    f = (
+        f + p["p_f"][..., None, :] * c
+    ).sigmoid()  # f_t = sigmoid(W_f x_t + U_f h_{t-1} + p_f * c_{t-1} + b_f)
     g = g.tanh()
     c = f * c + i * g  # c_t = f_t * c_{t-1} + i_t * g_t
-    o = (o + p["p_o"][..., None, :] * c).sigmoid()  # o_t = sigmoid(W_o x_t + U_o h_{t-1} + p_o * c_t + b_o)
+    o = (
+        o + p["p_o"][..., None, :] * c
+    ).sigmoid()  # o_t = sigmoid(W_o x_t + U_o h_{t-1} + p_o * c_t + b_o)
     h = o * c.tanh()  # h_t = o_t * tanh(c_t)
     return (h, c), {"i": i, "f": f, "g": g, "o": o, "c": c}
 
@@ -130,7 +139,9 @@ def mgu(x, state, p):
     (h,) = state
     H = h.shape[-1]
     f = (x[..., :H] + h @ p["U"][..., :H, :].mT).sigmoid()
-    n = (x[..., H:] + (f * h) @ p["U"][..., H:, :].mT).tanh()  # n_t = tanh(W_n x_t + U_n (f_t * h_{t-1}) + b_n)
+    n = (
+        x[..., H:] + (f * h) @ p["U"][..., H:, :].mT
+    ).tanh()  # n_t = tanh(W_n x_t + U_n (f_t * h_{t-1}) + b_n)
     h = h.lerp(n, f)  # h_t = (1 - f_t) * h_{t-1} + f_t * n_t
     return (h,), {"f": f, "n": n}
 
@@ -139,7 +150,8 @@ def mgu(x, state, p):
 class Cell:
     """What the book needs of a cell. ``gates``: the blocks of ``W``, ``U`` and ``b``, in their order. ``states``: the
     names of the state tensors. ``paper``: the citation's key. ``equations``: one LaTeX line each. ``vectors``: further
-    parameters (H,). ``keeps``: the block that keeps the old state when large (sign 1) or small (-1), or None."""
+    parameters (H,). ``keeps``: the block that keeps the old state when large (sign 1) or small (-1), or None.
+    """
 
     name: str
     step: Callable
@@ -174,17 +186,78 @@ _CELLS = (
     Cell("rnn", rnn, tuple("n"), H, "elman1990", (r"h_t = \tanh(W x_t + U h_{t-1} + b)",)),
     Cell("lstm", lstm, tuple("ifgo"), HC, "gers2000", (_I, _F, _G, _O, _C, _H), keeps=("f", 1)),
     Cell("gru", gru, tuple("rzn"), H, "cho2014", (_R, _Z, _AFTER, _MIX), ("b_hn",), ("z", 1)),
-    Cell("gru_before", gru_before, tuple("rzn"), H, "cho2014", (_R, _Z, _BEFORE, _MIX), keeps=("z", 1)),
-    Cell("gru_noreset", gru_noreset, tuple("zn"), H, "ravanelli2018", (_Z, _N, _MIX), keeps=("z", 1)),
+    Cell(
+        "gru_before",
+        gru_before,
+        tuple("rzn"),
+        H,
+        "cho2014",
+        (_R, _Z, _BEFORE, _MIX),
+        keeps=("z", 1),
+    ),
+    Cell(
+        "gru_noreset", gru_noreset, tuple("zn"), H, "ravanelli2018", (_Z, _N, _MIX), keeps=("z", 1)
+    ),
     Cell("cifg", cifg, tuple("fgo"), HC, "greff2017", (_F, _G, _O, _CC, _H), keeps=("f", 1)),
-    Cell("cifg_no_output", cifg_no_output, tuple("fg"), HC, "greff2017", (_F, _G, _CC, _HN), keeps=("f", 1)),
-    Cell("peephole", peephole, tuple("ifgo"), HC, "gers2002", _PEEPHOLES, ("p_i", "p_f", "p_o"), ("f", 1)),
-    Cell("no_forget", no_forget, tuple("igo"), HC, "hochreiter1997", (_I, _G, _O, _C.replace(r"f_t \odot ", ""), _H)),
-    Cell("no_input", no_input, tuple("fgo"), HC, "greff2017", (_F, _G, _O, _CG, _H), keeps=("f", 1)),
-    Cell("no_output", no_output, tuple("ifg"), HC, "greff2017", (_I, _F, _G, _C, _HN), keeps=("f", 1)),
-    Cell("no_output_tanh", no_output_tanh, tuple("ifgo"), HC, "greff2017", (_I, _F, _G, _O, _C, _HC), keeps=("f", 1)),
-    Cell("mgu", mgu, tuple("fn"), H, "zhou2016", (_F, _BEFORE.replace("r_t", "f_t"), _MIX_F), keeps=("f", -1)),
-    Cell("rnn_relu", rnn_relu, tuple("n"), H, "weiss2018", (r"h_t = \mathrm{relu}(W x_t + U h_{t-1} + b)",)),
+    Cell(
+        "cifg_no_output",
+        cifg_no_output,
+        tuple("fg"),
+        HC,
+        "greff2017",
+        (_F, _G, _CC, _HN),
+        keeps=("f", 1),
+    ),
+    Cell(
+        "peephole",
+        peephole,
+        tuple("ifgo"),
+        HC,
+        "gers2002",
+        _PEEPHOLES,
+        ("p_i", "p_f", "p_o"),
+        ("f", 1),
+    ),
+    Cell(
+        "no_forget",
+        no_forget,
+        tuple("igo"),
+        HC,
+        "hochreiter1997",
+        (_I, _G, _O, _C.replace(r"f_t \odot ", ""), _H),
+    ),
+    Cell(
+        "no_input", no_input, tuple("fgo"), HC, "greff2017", (_F, _G, _O, _CG, _H), keeps=("f", 1)
+    ),
+    Cell(
+        "no_output", no_output, tuple("ifg"), HC, "greff2017", (_I, _F, _G, _C, _HN), keeps=("f", 1)
+    ),
+    Cell(
+        "no_output_tanh",
+        no_output_tanh,
+        tuple("ifgo"),
+        HC,
+        "greff2017",
+        (_I, _F, _G, _O, _C, _HC),
+        keeps=("f", 1),
+    ),
+    Cell(
+        "mgu",
+        mgu,
+        tuple("fn"),
+        H,
+        "zhou2016",
+        (_F, _BEFORE.replace("r_t", "f_t"), _MIX_F),
+        keeps=("f", -1),
+    ),
+    Cell(
+        "rnn_relu",
+        rnn_relu,
+        tuple("n"),
+        H,
+        "weiss2018",
+        (r"h_t = \mathrm{relu}(W x_t + U h_{t-1} + b)",),
+    ),
 )
 CELLS = {cell.name: cell for cell in _CELLS}
 

@@ -1,7 +1,6 @@
 """The command ``gatedrnn``: list the studies, run one, judge the claims by what is stored, time this machine."""
 
 import argparse
-import importlib
 import sys
 from contextlib import nullcontext
 
@@ -18,25 +17,35 @@ def main(argv=None):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="gatedrnn", description="Run the studies behind the book's stored results.")
+    parser = argparse.ArgumentParser(
+        prog="gatedrnn", description="Run the studies behind the book's stored results."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     def add(name, command, help, more=""):
-        added = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}. {more}")
+        added = commands.add_parser(
+            name, help=help, description=f"{help[0].upper()}{help[1:]}. {more}"
+        )
         added.set_defaults(command=command)
         return added
 
     add("studies", studies, "list the studies", "One line says what each of them measures.")
     add("verdicts", verdicts, "judge the article's claims by the stored results")
     text = "About a minute; leave the machine alone meanwhile."
-    command = add("bench", bench, "measure some speed ratios on this machine, beside the stored ones", text)
+    command = add(
+        "bench", bench, "measure some speed ratios on this machine, beside the stored ones", text
+    )
     text = "instead, measure the study engine anew and put it in the place of the stored one"
     command.add_argument("--renew", action="store_true", help=text)
     more = "Finished runs are kept in results/ and not repeated, so Ctrl-C or a kill costs only the runs in progress."
     command = add("run", run, "run a study, or what is left of it", more)
-    command.add_argument("study", choices=STUDIES, metavar="STUDY", help=f"one of: {', '.join(STUDIES)}")
+    command.add_argument(
+        "study", choices=STUDIES, metavar="STUDY", help=f"one of: {', '.join(STUDIES)}"
+    )
     where = command.add_mutually_exclusive_group()
-    text = "run on this many processes of one thread each, at most one a core (default: in this one)"
+    text = (
+        "run on this many processes of one thread each, at most one a core (default: in this one)"
+    )
     where.add_argument("--jobs", type=_count, default=1, metavar="N", help=text)
     text = "run on the Dask cluster whose scheduler is at this address, such as tcp://host:8786"
     where.add_argument("--scheduler", metavar="ADDRESS", help=text)
@@ -69,21 +78,26 @@ def bench(args):
 
 def run(args):
     """Every phase of a study in turn. A phase may build on the rows of those before it, hence none begins while one of
-    those has failed."""
+    those has failed.
+    """
     study, path, executor = load(args.study), results.folder() / f"{args.study}.csv", nullcontext()
     if args.scheduler:
         executor = sweep.cluster(args.scheduler)
     elif args.jobs > 1:
         executor = sweep.processes(args.jobs)
     if getattr(study, "ALONE", False) and (args.scheduler or args.jobs > 1):
-        sys.exit(f"{args.study} measures times, so one run must not disturb another: leave out --jobs and --scheduler")
+        sys.exit(
+            f"{args.study} measures times, so one run must not disturb another: leave out --jobs and --scheduler"
+        )
     try:
         with results.lock(path), executor as workers:
             store = _open(path, study)
             if args.retry:
                 store.drop_failed()
             for phase in study.PHASES:
-                sweep.run_all(study.measure, phase(store), store, workers, f"{args.study}, {phase.__name__}")
+                sweep.run_all(
+                    study.measure, phase(store), store, workers, f"{args.study}, {phase.__name__}"
+                )
                 if failed := store.failed():
                     count = f"{failed} of {len(store.rows())} runs failed"
                     sys.exit(f"{count}; their errors are in {path}; run again with --retry")

@@ -1,7 +1,8 @@
 """What a recurrent layer costs, in closed form, and the hidden size that makes two cells cost the same.
 
 I is the input size, H the hidden size, G the number of gate blocks. All functions raise ValueError for an unknown cell
-and for a size that is not a whole number of at least 1. Nothing here imports torch."""
+and for a size that is not a whole number of at least 1. Nothing here imports torch.
+"""
 
 from bisect import bisect_left
 from numbers import Integral
@@ -11,14 +12,20 @@ from gatedrnn.cells import get_cell
 
 def parameters(cell, input_size, hidden_size):
     """Parameters of one recurrent layer, ``G (I H + H^2 + H)`` and H for each vector of the cell (the GRU's ``b_hn``).
-    One bias a block, as in ``gatedrnn.Recurrent``; torch keeps two, of which only the sum acts, except in the GRU."""
-    cell, I, H = get_cell(cell), _whole("input_size", input_size), _whole("hidden_size", hidden_size)
+    One bias a block, as in ``gatedrnn.Recurrent``; torch keeps two, of which only the sum acts, except in the GRU.
+    """
+    cell, I, H = (
+        get_cell(cell),
+        _whole("input_size", input_size),
+        _whole("hidden_size", hidden_size),
+    )
     return len(cell.gates) * (I * H + H * H + H) + len(cell.vectors) * H
 
 
 def macs(cell, input_size, hidden_size):
     """Multiply-adds in the matrix products of one step of one sequence: ``G H (I + H)``. The elementwise work, about
-    10 H operations, is left out. A FLOP counter reports twice this number."""
+    10 H operations, is left out. A FLOP counter reports twice this number.
+    """
     I, H = _whole("input_size", input_size), _whole("hidden_size", hidden_size)
     return len(get_cell(cell).gates) * H * (I + H)
 
@@ -52,15 +59,21 @@ def activations(cell, input_size, hidden_size):
     """Numbers that training must keep for each step of each sequence until its backward pass, in the step functions as
     they are written: I for the input and H for each vector in ``KEPT``. Over T steps a cell keeps one vector more if
     the state at the end is a factor or a kept result: the RNNs, and the LSTMs with peepholes or without an output gate
-    or its tanh. Kernels of a library may keep more."""
+    or its tanh. Kernels of a library may keep more.
+    """
     I, H = _whole("input_size", input_size), _whole("hidden_size", hidden_size)
     return I + len(KEPT[get_cell(cell).name]) * H
 
 
 def whole_model(cell, input_size, hidden_size, symbols, outputs, layers=1):
     """Parameters of a model by its parts, a dict: ``embedding``, a vector of ``input_size`` for each of ``symbols``;
-    ``recurrent``, so many ``layers`` one on the other; ``readout``, a linear layer with bias to ``outputs`` numbers."""
-    I, H, layers = _whole("input_size", input_size), _whole("hidden_size", hidden_size), _whole("layers", layers)
+    ``recurrent``, so many ``layers`` one on the other; ``readout``, a linear layer with bias to ``outputs`` numbers.
+    """
+    I, H, layers = (
+        _whole("input_size", input_size),
+        _whole("hidden_size", hidden_size),
+        _whole("layers", layers),
+    )
     recurrent = parameters(cell, I, H) + (layers - 1) * parameters(cell, H, H)
     readout = (H + 1) * _whole("outputs", outputs)
     return {"embedding": _whole("symbols", symbols) * I, "recurrent": recurrent, "readout": readout}

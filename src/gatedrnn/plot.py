@@ -26,7 +26,12 @@ def use():
     """Set matplotlib to the book's look: opaque white ground (readable in a dark page), type for a phone's width."""
     rc = {"figure.figsize": (6.4, 3.6), "figure.dpi": 110, "figure.constrained_layout.use": True}
     rc |= {"figure.facecolor": "white", "savefig.facecolor": "white", "savefig.bbox": "tight"}
-    rc |= {"axes.edgecolor": "0.3", "grid.color": "0.88", "lines.linewidth": 2.0, "legend.frameon": False}
+    rc |= {
+        "axes.edgecolor": "0.3",
+        "grid.color": "0.88",
+        "lines.linewidth": 2.0,
+        "legend.frameon": False,
+    }
     sns.set_theme(style="whitegrid", rc=rc)
 
 
@@ -49,9 +54,18 @@ def differences(ax, comparisons, unit=""):
         ax.plot([c.low, c.high], [row, row], color="0.2", linewidth=2)
         ax.plot(c.difference, row, "o", color="0.2")
         text = f"{c.wins} wins, {c.ties} ties of {c.n}" if c.ties else f"{c.wins} wins of {c.n}"
-        ax.annotate(text, (c.difference, row), xytext=(0, 7), textcoords="offset points", ha="center", va="bottom")
+        ax.annotate(
+            text,
+            (c.difference, row),
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+        )
         if c.margin is not None:
-            ax.fill_betweenx([row - 0.4, row + 0.4], -c.margin, c.margin, color="0.85", linewidth=0, zorder=0)
+            ax.fill_betweenx(
+                [row - 0.4, row + 0.4], -c.margin, c.margin, color="0.85", linewidth=0, zorder=0
+            )
     ax.axvline(0, color="0.4", linewidth=1)
     ax.set_yticks(range(len(comparisons)), list(comparisons))
     ax.invert_yaxis()

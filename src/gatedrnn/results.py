@@ -1,5 +1,6 @@
 """The stored results: one CSV file a study in ``results/``, one line a run. Nothing here imports torch, and a ``Store``
-does without pandas, whose import takes longer than the start of a study."""
+does without pandas, whose import takes longer than the start of a study.
+"""
 
 import csv
 import io
@@ -25,7 +26,9 @@ def folder():
     """The folder ``results/`` of the repository; FileNotFoundError if the package was not installed from there."""
     path = Path(__file__).resolve().parents[2] / "results"
     if not path.is_dir():
-        raise FileNotFoundError(f"no folder {path}: install the package from the book's repository, `pip install -e .`")
+        raise FileNotFoundError(
+            f"no folder {path}: install the package from the book's repository, `pip install -e .`"
+        )
     return path
 
 
@@ -34,14 +37,17 @@ def read(study):
     path = folder() / f"{study}.csv"
     if (rows := _frame(path)).empty:
         state = "has no rows" if path.exists() else "is missing"
-        raise NoResults(f"no results of the study {study!r} yet: {path} {state}. Make them with: gatedrnn run {study}")
+        raise NoResults(
+            f"no results of the study {study!r} yet: {path} {state}. Make them with: gatedrnn run {study}"
+        )
     return rows
 
 
 @contextmanager
 def lock(path):
     """Keep other processes out of the file ``path`` inside a ``with`` block; Stop if one of them is in. The system
-    lifts the lock on ``<path>.lock`` when the process ends, however it ends; the empty lock file stays."""
+    lifts the lock on ``<path>.lock`` when the process ends, however it ends; the empty lock file stays.
+    """
     with open(f"{path}.lock", "ab") as file:
         try:
             if sys.platform == "win32":
@@ -53,7 +59,9 @@ def lock(path):
 
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except (BlockingIOError, PermissionError):
-            raise Stop(f"{path} is in use: another process runs this study; wait for its end or stop it") from None
+            raise Stop(
+                f"{path} is in use: another process runs this study; wait for its end or stop it"
+            ) from None
         yield
 
 
@@ -63,7 +71,8 @@ class Store:
     A line is written whole, or removed when the file is next opened, so a killed run spoils nothing. Let one process at
     a time open a Store; to look at a study that is running, use ``read``. None, nan and the empty text are all stored
     as missing, a line end within a text as the two characters ``\\n``. A file that lacks a key column, has other
-    columns or holds a run twice is a ValueError."""
+    columns or holds a run twice is a ValueError.
+    """
 
     def __init__(self, path, keys, columns=None):
         if isinstance(keys, str) or not keys:
@@ -78,7 +87,9 @@ class Store:
         self._has_header, asked = bool(header), None if columns is None else [*keys, *columns]
         self.columns = header or asked
         if asked and set(self.columns) != set(asked):
-            raise ValueError(f"{path} has the columns {header}, not {asked}: move it away to begin anew")
+            raise ValueError(
+                f"{path} has the columns {header}, not {asked}: move it away to begin anew"
+            )
         for row in rows:
             self._seen.add(self._new_key(row))
 
@@ -88,7 +99,8 @@ class Store:
 
     def extend(self, rows):
         """Add the runs of one call, a list of dicts, in one write; when this returns, the lines are on the disk. A
-        ValueError, and nothing is written, if a run is there already or has other columns than the file."""
+        ValueError, and nothing is written, if a run is there already or has other columns than the file.
+        """
         if not rows:
             return
         columns, added = self.columns or list(rows[0]), set()
@@ -113,9 +125,13 @@ class Store:
 
     def drop_failed(self):
         """Remove the runs that ended with an error, so that they are lacking again. The file is written anew and then
-        takes the place of the old one: a kill leaves one or the other."""
+        takes the place of the old one: a kill leaves one or the other.
+        """
         header, rows = _table(self.path)
-        kept, new = [row for row in rows if not row.get("error")], self.path.with_name(f"{self.path.name}.new")
+        kept, new = (
+            [row for row in rows if not row.get("error")],
+            self.path.with_name(f"{self.path.name}.new"),
+        )
         if len(kept) == len(rows):
             return
         with open(new, "wb") as file:
@@ -160,9 +176,13 @@ def _split(path):
 
 def _table(path):
     """The names of the columns and the whole rows: a list of text, and a list of dicts of text."""
-    header, *lines = [line for line in csv.reader(io.StringIO(_split(path)[0].decode(), newline="")) if line] or [[]]
+    header, *lines = [
+        line for line in csv.reader(io.StringIO(_split(path)[0].decode(), newline="")) if line
+    ] or [[]]
     if odd := [line for line in lines if len(line) != len(header)]:
-        raise ValueError(f"{path}: a line has {len(odd[0])} values for {len(header)} columns: {odd[0]}")
+        raise ValueError(
+            f"{path}: a line has {len(odd[0])} values for {len(header)} columns: {odd[0]}"
+        )
     return header, [dict(zip(header, line, strict=True)) for line in lines]
 
 

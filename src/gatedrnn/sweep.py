@@ -8,7 +8,8 @@ A study is a module of ``gatedrnn.studies``:
               process finds it
     ALONE     True if it measures times, so that nothing may run beside it; else left out
 A config is a flat dict of the key columns. If it has ``seeds``, a list, in place of ``seed``, these seeds are trained
-together in one call, which gives one row a seed."""
+together in one call, which gives one row a seed.
+"""
 
 import logging
 import os
@@ -48,13 +49,18 @@ def run_all(fn, configs, store, executor=None, progress=None):
     exception becomes one row for each seed: its text in the column ``error``, the measured columns empty. What ends a
     sweep early is a ``Stop`` from ``fn``, a worker that dies (also a Stop) or Ctrl-C; every finished call is stored.
     A config of which only some rows are there (killed within a write) is run as a whole, as seeds together have other
-    last bits than alone, and the lacking rows are added."""
+    last bits than alone, and the lacking rows are added.
+    """
     if "error" not in (store.columns or []):
-        raise ValueError(f"{store.path}: a sweep needs a store with the column 'error', not {store.columns}")
+        raise ValueError(
+            f"{store.path}: a sweep needs a store with the column 'error', not {store.columns}"
+        )
     left = [config for config in configs if any(run not in store for run in runs(config))]
     at_once, executor = (IN_FLIGHT, executor) if executor else (1, _Here())
     waiting, running, failed = iter(left), {}, 0
-    finished = SimpleQueue()  # Ctrl-C within futures.wait could leave a lock taken that the executor needs to end
+    finished = (
+        SimpleQueue()
+    )  # Ctrl-C within futures.wait could leave a lock taken that the executor needs to end
     options = {"desc": progress, "unit": "call", "smoothing": 0, "disable": progress is None}
     with tqdm(total=len(configs), initial=len(configs) - len(left), **options) as bar:
         try:
@@ -82,7 +88,8 @@ def run_all(fn, configs, store, executor=None, progress=None):
 
 def _attempt(fn, config):
     """The rows of a call and None, or no rows and the error on one line: not every exception can be sent between
-    processes."""
+    processes.
+    """
     try:
         return list(fn(config)), None
     except Stop as stop:
@@ -107,7 +114,9 @@ def _keep(store, config, future):
         rows = [dict.fromkeys(store.columns) | run for run in runs(config)]
     given, asked = sorted(map(store.key, rows)), sorted(map(store.key, runs(config)))
     if given != asked:
-        raise ValueError(f"{store.path}: a call must give the rows of its config, {asked}, but gave {given}")
+        raise ValueError(
+            f"{store.path}: a call must give the rows of its config, {asked}, but gave {given}"
+        )
     new = [row | {"error": error} for row in rows if row not in store]
     store.extend(new)
     return len(new) if error else 0
@@ -116,11 +125,14 @@ def _keep(store, config, future):
 @contextmanager
 def processes(number):
     """An executor of that many processes of this machine, each with one thread, for a ``with`` block. A block left by
-    an exception or Ctrl-C ends them at once: the calls they are in are lost anyway."""
+    an exception or Ctrl-C ends them at once: the calls they are in are lost anyway.
+    """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    pool = ProcessPoolExecutor(number, multiprocessing.get_context("spawn"), initializer=_begin_worker)
+    pool = ProcessPoolExecutor(
+        number, multiprocessing.get_context("spawn"), initializer=_begin_worker
+    )
     try:
         yield pool
     except BaseException:
@@ -135,7 +147,9 @@ def _begin_worker():
     """One thread, no part in Ctrl-C, and no life after the parent, which could be killed."""
     from multiprocessing import parent_process
 
-    os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1")  # read when torch is imported, which comes later
+    os.environ.update(
+        OMP_NUM_THREADS="1", MKL_NUM_THREADS="1"
+    )  # read when torch is imported, which comes later
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
 
@@ -144,18 +158,28 @@ def _begin_worker():
 def cluster(address):
     """An executor of the Dask cluster whose scheduler has that address, for a ``with`` block. Stop if ``distributed``
     is not installed, if nothing answers within 10 s, or if a worker has more than one thread: the studies set torch's
-    seed and dtype for a whole process."""
+    seed and dtype for a whole process.
+    """
     try:
         from distributed import Client
     except ImportError:
         raise Stop('--scheduler needs Dask: pip install "gatedrnn[cluster]"') from None
-    for name in ("distributed", "distributed.client"):  # else a lost scheduler means tracebacks, too
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # the second has a level of its own; the others inherit
+    for name in (
+        "distributed",
+        "distributed.client",
+    ):  # else a lost scheduler means tracebacks, too
+        logging.getLogger(name).setLevel(
+            logging.CRITICAL
+        )  # the second has a level of its own; the others inherit
     try:
         client = Client(address, timeout=10)
     except (OSError, ValueError) as error:
         raise Stop(f"no Dask scheduler answers at {address}: {_one_line(error)}") from None
     with client:
         if many := [worker for worker, threads in client.nthreads().items() if threads > 1]:
-            raise Stop(f"{many[0]} has more than one thread: start the workers of the cluster with --nthreads 1")
-        yield client.get_executor(pure=False)  # pure: Dask would answer a call from the result of an equal one
+            raise Stop(
+                f"{many[0]} has more than one thread: start the workers of the cluster with --nthreads 1"
+            )
+        yield client.get_executor(
+            pure=False
+        )  # pure: Dask would answer a call from the result of an equal one

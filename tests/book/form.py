@@ -63,7 +63,9 @@ def headings(notebook, level):
 
 def section(notebook, title):
     """The text under a second-level heading, up to the next one."""
-    match = re.search(rf"^## {re.escape(title)}\s*$(.*?)(?=^## |\Z)", prose(notebook), re.MULTILINE | re.DOTALL)
+    match = re.search(
+        rf"^## {re.escape(title)}\s*$(.*?)(?=^## |\Z)", prose(notebook), re.MULTILINE | re.DOTALL
+    )
     return match[1].strip() if match else ""
 
 
@@ -123,9 +125,13 @@ def opening(notebook):
         yield "cell 0: the lead under the title is too short to say the question"
     if not 3 <= len(bullets(section(notebook, "You will learn"))) <= 5:
         yield "'You will learn' needs 3 to 5 points"
-    if not re.search(r"^\|.*\b(necessary|helpful)\b.*\|", section(notebook, "You need"), re.MULTILINE):
+    if not re.search(
+        r"^\|.*\b(necessary|helpful)\b.*\|", section(notebook, "You need"), re.MULTILINE
+    ):
         yield "'You need' needs a table: concept, necessary or helpful, link"
-    if not re.match(r"Reading: \d+ minutes\. Running: \d+ seconds\.$", section(notebook, "Time"), re.MULTILINE):
+    if not re.match(
+        r"Reading: \d+ minutes\. Running: \d+ seconds\.$", section(notebook, "Time"), re.MULTILINE
+    ):
         yield "'Time' must read 'Reading: N minutes. Running: N seconds.'"
     code = of_kind(notebook, "code")
     if not code or "reproducible(" not in code[0][1].source:
@@ -168,7 +174,9 @@ def size(notebook):
 def figures(notebook):
     names, text = [], prose(notebook)
     for k, cell in of_kind(notebook, "code"):
-        images = [o for o in cell.outputs if any(mime.startswith("image/") for mime in o.get("data", {}))]
+        images = [
+            o for o in cell.outputs if any(mime.startswith("image/") for mime in o.get("data", {}))
+        ]
         look = cell.metadata.get("mystnb", {})
         figure, alt = look.get("figure", {}), look.get("image", {}).get("alt", "")
         name = figure.get("name", "")
@@ -206,7 +214,9 @@ def exercises(notebook):
         match = re.fullmatch(rf"Exercise {number}: ([^:]+): .+", title)
         if not match or match[1].replace(",", "") not in KINDS:
             yield f"'{title}': must read 'Exercise {number}: KIND: title', KIND one of {sorted(KINDS)}"
-        block = re.search(rf"^### {re.escape(title)}\s*$(.*?)(?=^##|\Z)", source, re.MULTILINE | re.DOTALL)[1]
+        block = re.search(
+            rf"^### {re.escape(title)}\s*$(.*?)(?=^##|\Z)", source, re.MULTILINE | re.DOTALL
+        )[1]
         if not re.match(r"\s*[^\s*].*\. \*About \d+ minutes?\.\*", block):
             yield f"'{title}': must begin with its objective in a sentence, then *About N minutes.*"
         by_hand = rf"<details>\s*<summary>Solution {number}</summary>\n\n.+?\n\n</details>"
@@ -224,14 +234,18 @@ def quiz(notebook):
         yield f"the quiz needs 3 questions, has {len(questions)}"
     right = []
     for number, question in enumerate(questions, 1):
-        options = re.findall(r"<details>\s*<summary>(.*?)</summary>\n\n(.*?)\n\n</details>", question, re.DOTALL)
+        options = re.findall(
+            r"<details>\s*<summary>(.*?)</summary>\n\n(.*?)\n\n</details>", question, re.DOTALL
+        )
         letters = [option.strip()[:2] for option, _ in options]
         if letters != ["A.", "B.", "C."] or question.count("<details>") != 3:
             yield f"question {number}: needs options A., B., C., each in <details> with blank lines inside"
         for option, reason in options:
             if not re.match(r"\*\*(Correct|Not this one)\.\*\* \S+ \S+ \S+", reason.strip()):
                 yield f"question {number}, option {option.strip()[:2]} no verdict with a reason"
-        correct = [option[:1] for option, reason in options if reason.strip().startswith("**Correct.**")]
+        correct = [
+            option[:1] for option, reason in options if reason.strip().startswith("**Correct.**")
+        ]
         if len(correct) != 1:
             yield f"question {number}: {len(correct)} options are correct, not 1"
         right += correct
@@ -259,10 +273,14 @@ def stored(path):
     """What any notebook with stored outputs gets wrong, a line each that names the file."""
     path, notebook = Path(path), read(path)
     name = "/".join(path.with_suffix("").parts[-2:])
-    return [f"{path.name}: {problem}" for problem in (*execution(notebook), *outputs(notebook, name))]
+    return [
+        f"{path.name}: {problem}" for problem in (*execution(notebook), *outputs(notebook, name))
+    ]
 
 
 def problems(path):
     """What a chapter gets wrong, a line each that names the file and the cell."""
     notebook = read(path)
-    return stored(path) + [f"{Path(path).name}: {problem}" for rule in RULES for problem in rule(notebook)]
+    return stored(path) + [
+        f"{Path(path).name}: {problem}" for rule in RULES for problem in rule(notebook)
+    ]

@@ -26,24 +26,35 @@ def book(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
     module.started = []
-    monkeypatch.setattr(module, "step", lambda title, *command, **options: module.started.append(title) or True)
+    monkeypatch.setattr(
+        module, "step", lambda title, *command, **options: module.started.append(title) or True
+    )
     return module
 
 
 def test_needs_only_the_standard_library():
     tree = ast.parse(BOOK.read_text(encoding="utf-8"))
-    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
     imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.partition(".")[0] for name in imported} <= set(sys.stdlib_module_names)
 
 
 def test_old_python_is_refused_with_one_sentence():
-    ast.parse(BOOK.read_text(encoding="utf-8"), feature_version=(3, 8))  # else an old Python says SyntaxError instead
+    ast.parse(
+        BOOK.read_text(encoding="utf-8"), feature_version=(3, 8)
+    )  # else an old Python says SyntaxError instead
     start = f"import runpy, sys; sys.version_info = (3, 10, 0); runpy.run_path({str(BOOK)!r}, run_name='__main__')"
     run = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True)
     assert run.returncode == 1
     assert run.stdout == ""
-    assert re.fullmatch(r"This book needs Python 3\.11 or newer; this is Python \S+ \(.+\)\.\n", run.stderr)
+    assert re.fullmatch(
+        r"This book needs Python 3\.11 or newer; this is Python \S+ \(.+\)\.\n", run.stderr
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -102,7 +113,9 @@ def kill(book, monkeypatch, at):
     monkeypatch.setattr(book, "step", step)
 
 
-@pytest.mark.parametrize("at", ["locked packages", "torch", "data packages", "check, and compile the layers"])
+@pytest.mark.parametrize(
+    "at", ["locked packages", "torch", "data packages", "check, and compile the layers"]
+)
 def test_a_killed_setup_leaves_no_stamp(book, monkeypatch, at):
     kill(book, monkeypatch, at)
     with pytest.raises(KeyboardInterrupt):
@@ -144,7 +157,10 @@ def test_pip_takes_over_where_uv_fails(book, monkeypatch):
 
     monkeypatch.setattr(book, "step", step)
     book.install("packages", "-r", "some.lock")
-    assert [("uv" in command, "pip" in command) for command in asked] == [(True, True), (False, True)]
+    assert [("uv" in command, "pip" in command) for command in asked] == [
+        (True, True),
+        (False, True),
+    ]
     assert all(command[-2:] == ("-r", "some.lock") for command in asked)
 
 
@@ -152,7 +168,11 @@ def test_pip_takes_over_where_uv_fails(book, monkeypatch):
 def test_a_folder_of_wheels_is_used_and_no_index_added(book, monkeypatch, variable):
     monkeypatch.setenv(variable, "some/wheels")
     asked = []
-    monkeypatch.setattr(book, "step", lambda title, *command, **options: asked.append(list(map(str, command))) or True)
+    monkeypatch.setattr(
+        book,
+        "step",
+        lambda title, *command, **options: asked.append(list(map(str, command))) or True,
+    )
     book.install_torch(gpu=False)
     assert all("some/wheels" in command for command in asked)
     assert not any("--torch-backend" in command or "--index-url" in command for command in asked)

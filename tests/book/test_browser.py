@@ -13,10 +13,14 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parents[2]
 SITE = ROOT / "_build" / "html"
 PAGES = [*build.pages(ROOT), "search"]
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))),
+    None,
+)
 
 pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium found: `apt-get install chromium` or `brew install --cask chromium`"
+    CHROMIUM is None,
+    reason="no Chromium found: `apt-get install chromium` or `brew install --cask chromium`",
 )
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 # The elements whose text has less than WCAG's contrast with the first opaque ground behind it.
@@ -41,7 +45,9 @@ PALE = """() => {
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        chromium = driver.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
         yield chromium
         chromium.close()
 
@@ -56,12 +62,18 @@ def visit(browser):
         opened.append(tab)
         tab.said = []
         tab.on(
-            "console", lambda message: tab.said.append(message.text) if message.type in ("error", "warning") else None
+            "console",
+            lambda message: (
+                tab.said.append(message.text) if message.type in ("error", "warning") else None
+            ),
         )
         tab.on("pageerror", lambda error: tab.said.append(str(error)))
         tab.on("requestfailed", lambda request: tab.said.append(f"not loaded: {request.url}"))
         tab.on(
-            "request", lambda request: None if request.url[:5] in ("file:", "data:") else tab.said.append(request.url)
+            "request",
+            lambda request: (
+                None if request.url[:5] in ("file:", "data:") else tab.said.append(request.url)
+            ),
         )
         tab.goto((SITE / f"{page}.html").as_uri() + query)
         tab.evaluate("() => window.MathJax?.startup?.promise")
@@ -78,12 +90,15 @@ def test_page_is_quiet_complete_and_readable(visit, page, scheme):
     tab = visit(page, scheme)
     assert tab.said == []
     assert tab.evaluate("document.documentElement.dataset.theme") == scheme
-    unset = (
-        "[...document.querySelectorAll('.math')].filter(e => !e.querySelector('mjx-container')).map(e => e.textContent)"
-    )
+    unset = "[...document.querySelectorAll('.math')].filter(e => !e.querySelector('mjx-container')).map(e => e.textContent)"
     assert tab.evaluate(unset) == []
     assert tab.evaluate("document.querySelectorAll('[data-mml-node=merror]').length") == 0
-    assert tab.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)") == []
+    assert (
+        tab.evaluate(
+            "[...document.images].filter(i => i.complete && !i.naturalWidth).map(i => i.src)"
+        )
+        == []
+    )
     assert tab.evaluate(PALE) == []
 
 
@@ -97,7 +112,9 @@ def test_page_fits_a_phone(visit, page):
     assert tab.evaluate(beyond) == []
 
 
-FOLDED = [page for page in PAGES if page.startswith("chapters/") and (ROOT / f"{page}.ipynb").exists()]
+FOLDED = [
+    page for page in PAGES if page.startswith("chapters/") and (ROOT / f"{page}.ipynb").exists()
+]
 
 
 @pytest.mark.parametrize("page", FOLDED)

@@ -55,7 +55,9 @@ OPENING = """## You will learn
 ## Time
 
 Reading: 15 minutes. Running: 20 seconds."""
-IDEA = "## An idea\n\n" + FILLER * 50 + "\n\n## A figure\n\n" + FILLER * 30 + "See {numref}`fig-one`."
+IDEA = (
+    "## An idea\n\n" + FILLER * 50 + "\n\n## A figure\n\n" + FILLER * 30 + "See {numref}`fig-one`."
+)
 CLOSING = """## What the article says
 
 C01: quoted.
@@ -112,11 +114,16 @@ QUIZ = "## Quiz\n\n" + "\n\n".join(
         QUESTION.format(n=3, a=WRONG, b=WRONG, c=RIGHT),
     ]
 )
-QUIZ_A = "\n\n".join(QUESTION.format(n=n, a=RIGHT, b=WRONG, c=WRONG) for n in (2, 3)).partition("Question 2")[2]
+QUIZ_A = "\n\n".join(QUESTION.format(n=n, a=RIGHT, b=WRONG, c=WRONG) for n in (2, 3)).partition(
+    "Question 2"
+)[2]
 REFERENCES = "## References\n\n```{bibliography}\n:filter: docname in docnames\n:list: bullet\n```"
 FIGURE = {
     "mystnb": {
-        "figure": {"name": "fig-one", "caption": "What to see: the line falls to nothing in ten steps."},
+        "figure": {
+            "name": "fig-one",
+            "caption": "What to see: the line falls to nothing in ten steps.",
+        },
         "image": {"alt": "The line falls to nothing in ten steps and stays there."},
     }
 }
@@ -129,11 +136,24 @@ def good():
     cells = [text(LEAD), text(OPENING), code("reproducible()"), text(IDEA)]
     cells += [code("plt.show()", metadata=copy.deepcopy(FIGURE), outputs=[picture])]
     cells += [
-        code("print(1)", outputs=[nbformat.v4.new_output("stream", name="stdout", text="1\n")]) for _ in range(13)
+        code("print(1)", outputs=[nbformat.v4.new_output("stream", name="stdout", text="1\n")])
+        for _ in range(13)
     ]
-    cells += [text(CLOSING), text(EXERCISE_2), code("# Solution 2\nassert True", metadata={"tags": ["hide-cell"]})]
-    cells += [text(EXERCISE_3), code("# Solution 3\n1", metadata={"tags": ["hide-cell"]}), text(QUIZ), text(REFERENCES)]
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}, "language_info": {"name": "python"}}
+    cells += [
+        text(CLOSING),
+        text(EXERCISE_2),
+        code("# Solution 2\nassert True", metadata={"tags": ["hide-cell"]}),
+    ]
+    cells += [
+        text(EXERCISE_3),
+        code("# Solution 3\n1", metadata={"tags": ["hide-cell"]}),
+        text(QUIZ),
+        text(REFERENCES),
+    ]
+    metadata = {
+        "kernelspec": {"name": "python3", "display_name": "Python 3"},
+        "language_info": {"name": "python"},
+    }
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
     for k, cell in enumerate(notebook.cells):
         cell.id = f"c{k:02d}"
@@ -217,7 +237,10 @@ BREAKS = [
     (replace(FILLER * 50, FILLER * 300), "words, not"),
     (lambda notebook: [drop(5)(notebook) for _ in range(4)], "code cells, not"),
     (code(3, source="\n".join(["x = 1"] * 31)), "31 lines, more than 30"),
-    (lambda notebook: [code(k, source="x = 1\n" * 7)(notebook) for k in range(2, 15)], "median code cell"),
+    (
+        lambda notebook: [code(k, source="x = 1\n" * 7)(notebook) for k in range(2, 15)],
+        "median code cell",
+    ),
     (code(1, outputs=[]), "has a caption and no picture"),
     (output(1, "display_data", data=PNG), "2 pictures"),
     (output(2, "display_data", data=PNG), "needs a name, fig-"),
@@ -225,7 +248,10 @@ BREAKS = [
     (figure(image={}), "needs alt text"),
     (figure(image={"alt": "a plot"}), "needs alt text"),
     (replace("See {numref}`fig-one`.", "See above.", 1), None),  # still in the summary
-    (lambda n: [replace("{numref}`fig-one`", "[it](#a-figure)")(n) for _ in range(2)], "never refers to fig-one"),
+    (
+        lambda n: [replace("{numref}`fig-one`", "[it](#a-figure)")(n) for _ in range(2)],
+        "never refers to fig-one",
+    ),
     (two_figures_with_one_name, "share a name"),
     (replace("See ", "![](x.png) See "), "no alt text"),
     (drop(-3), "no folded solution 3"),
@@ -239,7 +265,10 @@ BREAKS = [
     (code(-2, source="# Solution 2\n1"), "checks nothing"),
     (replace("### Question 2\n", ""), "needs 3 questions"),
     (replace("B. two", "two"), "options A., B., C."),
-    (replace("<summary>C. three</summary>\n\n", "<summary>C. three</summary>\n"), "options A., B., C."),
+    (
+        replace("<summary>C. three</summary>\n\n", "<summary>C. three</summary>\n"),
+        "options A., B., C.",
+    ),
     (replace("**Not this one.** Because of the gate.", "No."), "no verdict with a reason"),
     (replace(f"**{WRONG}.**", f"**{RIGHT}.**"), "2 options are correct"),
     (replace(f"**{RIGHT}.**", f"**{WRONG}.**"), "0 options are correct"),
@@ -282,5 +311,8 @@ def test_each_message_is_seen(good, tmp_path):
         seen += check(broken, tmp_path)
     for node in ast.walk(ast.parse(Path(form.__file__).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Yield):
-            sentence = max((c.value for c in ast.walk(node) if isinstance(c, ast.Constant)), key=lambda c: len(str(c)))
+            sentence = max(
+                (c.value for c in ast.walk(node) if isinstance(c, ast.Constant)),
+                key=lambda c: len(str(c)),
+            )
             assert any(sentence in problem for problem in seen), sentence

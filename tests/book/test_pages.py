@@ -36,18 +36,28 @@ def soup(page):
 
 @functools.cache
 def anchors(file):
-    return {tag["id"] for tag in BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser").find_all(id=True)}
+    return {
+        tag["id"]
+        for tag in BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser").find_all(id=True)
+    }
 
 
 def loaded(page):
     """The addresses of everything the page itself loads."""
-    return [tag[name] for kind, name in LOADS.items() for tag in soup(page).find_all(kind) if tag.get(name)]
+    return [
+        tag[name]
+        for kind, name in LOADS.items()
+        for tag in soup(page).find_all(kind)
+        if tag.get(name)
+    ]
 
 
 @every_page
 def test_loads_nothing_from_elsewhere(page):
     outside = [
-        address for address in loaded(page) if urlsplit(address).scheme not in ("", "data") or address[:2] == "//"
+        address
+        for address in loaded(page)
+        if urlsplit(address).scheme not in ("", "data") or address[:2] == "//"
     ]
     assert outside == []
     for tag in soup(page).find_all(["style", "script"]):
@@ -58,9 +68,9 @@ def test_style_sheets_load_nothing_from_elsewhere():
     sheets = list((SITE / "_static").rglob("*.css"))
     assert len(sheets) > 3
     for sheet in sheets:
-        assert not re.search(r"url\(\s*['\"]?(https?:)?//|@import\s+['\"]https?:", sheet.read_text(encoding="utf-8")), (
-            sheet
-        )
+        assert not re.search(
+            r"url\(\s*['\"]?(https?:)?//|@import\s+['\"]https?:", sheet.read_text(encoding="utf-8")
+        ), sheet
 
 
 @every_page
@@ -87,7 +97,9 @@ def test_links_inside_the_book_lead_somewhere(page):
 
 @every_page
 def test_pictures_have_alt_text(page):
-    without = [str(image)[:80] for image in soup(page).find_all("img") if not image.get("alt", "").strip()]
+    without = [
+        str(image)[:80] for image in soup(page).find_all("img") if not image.get("alt", "").strip()
+    ]
     assert without == []
 
 
@@ -95,7 +107,10 @@ def test_pictures_have_alt_text(page):
 def test_has_one_title_and_says_its_language(page):
     html = soup(page)
     # The theme repeats the title for paper only.
-    assert len([title for title in html.find_all("h1") if not title.find_parent(class_="onlyprint")]) == 1
+    assert (
+        len([title for title in html.find_all("h1") if not title.find_parent(class_="onlyprint")])
+        == 1
+    )
     assert html.find("title").get_text().strip()
     assert html.find("html")["lang"] == "en"
 
@@ -120,7 +135,11 @@ def test_mathematics_is_marked_for_mathjax(page):
     article = BeautifulSoup(str(soup(page).find("article")), "html.parser")
     formulas = article.select(".math")
     if formulas:
-        assert [script for script in soup(page).find_all("script", src=True) if build.MATHJAX in script["src"]]
+        assert [
+            script
+            for script in soup(page).find_all("script", src=True)
+            if build.MATHJAX in script["src"]
+        ]
     for tag in article.select(".math, code, pre, script"):
         tag.decompose()
     assert "$" not in article.get_text()

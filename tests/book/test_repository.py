@@ -14,9 +14,35 @@ from form import PERSONAL
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = sorted((ROOT / "src").rglob("*.py"))
-TEXT = {".py", ".md", ".yml", ".toml", ".cfg", ".cff", ".txt", ".in", ".bib", ".css", ".js", ".ipynb"}
-GENERATED = {".venv", ".git", "_build", "vendor", "__pycache__", ".pytest_cache", ".ruff_cache", ".ipynb_checkpoints"}
-LINES_IN_PACKAGE, LINES_IN_STUDIES, LINES_IN_ONE = 4800, 2400, 280  # 28 of the 33 claims and their studies
+TEXT = {
+    ".py",
+    ".md",
+    ".yml",
+    ".toml",
+    ".cfg",
+    ".cff",
+    ".txt",
+    ".in",
+    ".bib",
+    ".css",
+    ".js",
+    ".ipynb",
+}
+GENERATED = {
+    ".venv",
+    ".git",
+    "_build",
+    "vendor",
+    "__pycache__",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".ipynb_checkpoints",
+}
+LINES_IN_PACKAGE, LINES_IN_STUDIES, LINES_IN_ONE = (
+    4800,
+    2400,
+    280,
+)  # 28 of the 33 claims and their studies
 
 
 def read(name):
@@ -29,7 +55,9 @@ def python(code):
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
 def test_ruff_is_content(command):
-    ruff = subprocess.run([sys.executable, "-m", "ruff", *command, "."], capture_output=True, text=True, cwd=ROOT)
+    ruff = subprocess.run(
+        [sys.executable, "-m", "ruff", *command, "."], capture_output=True, text=True, cwd=ROOT
+    )
     assert ruff.returncode == 0, ruff.stdout + ruff.stderr
 
 
@@ -41,7 +69,18 @@ def test_the_package_stays_small():
     assert {file.name: count for file, count in lines.items() if count > LINES_IN_ONE} == {}
 
 
-LIGHT = ["", ".stats", ".cost", ".results", ".plot", ".sweep", ".evidence", ".rules", ".rules_exact", ".rules_memory"]
+LIGHT = [
+    "",
+    ".stats",
+    ".cost",
+    ".results",
+    ".plot",
+    ".sweep",
+    ".evidence",
+    ".rules",
+    ".rules_exact",
+    ".rules_memory",
+]
 LIGHT += [".rules_applications"]
 
 
@@ -55,12 +94,20 @@ def test_light_modules_do_not_import_torch(module):
 def test_no_chapter_is_outside_the_table_of_contents():
     listed = {page for page in build.pages(ROOT) if page.startswith("chapters/")}
     files = [*(ROOT / "chapters").rglob("*.ipynb"), *(ROOT / "chapters").rglob("*.md")]
-    written = {file.relative_to(ROOT).with_suffix("").as_posix() for file in files if not GENERATED & set(file.parts)}
+    written = {
+        file.relative_to(ROOT).with_suffix("").as_posix()
+        for file in files
+        if not GENERATED & set(file.parts)
+    }
     assert written == listed
 
 
 def test_execute_finds_every_notebook_of_the_chapters():
-    listed = {page for page in build.pages(ROOT) if (ROOT / f"{page}.ipynb").exists() and page.startswith("chapters/")}
+    listed = {
+        page
+        for page in build.pages(ROOT)
+        if (ROOT / f"{page}.ipynb").exists() and page.startswith("chapters/")
+    }
     found = {file.relative_to(ROOT).with_suffix("").as_posix() for file in execute.notebooks()}
     assert listed <= found
 
@@ -72,11 +119,16 @@ def pins(name):
 @pytest.mark.parametrize("name", ["requirements", "requirements-test"])
 def test_what_is_asked_for_is_what_is_locked(name):
     asked = [line.split("#")[0].strip() for line in read(f"{name}.in").splitlines()]
-    locked = {re.sub(r"[-_.]+", "-", package).lower(): version for package, version in pins(f"{name}.lock").items()}
+    locked = {
+        re.sub(r"[-_.]+", "-", package).lower(): version
+        for package, version in pins(f"{name}.lock").items()
+    }
     for line in filter(None, asked):
         package, _, version = line.partition("==")
         assert package in locked
-        assert version in ("", locked[package]), f"{package}: {version} asked for, {locked[package]} locked"
+        assert version in ("", locked[package]), (
+            f"{package}: {version} asked for, {locked[package]} locked"
+        )
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-test.lock"])
@@ -87,7 +139,11 @@ def test_every_locked_package_has_a_hash(name):
 
 
 def test_every_data_package_is_pinned_with_its_hash():
-    lines = [line for line in read("data-requirements.txt").splitlines() if line and not line.startswith("#")]
+    lines = [
+        line
+        for line in read("data-requirements.txt").splitlines()
+        if line and not line.startswith("#")
+    ]
     assert lines
     for line in lines:
         assert re.fullmatch(r"[\w.-]+==[\w.]+ --hash=sha256:[0-9a-f]{64}", line)
@@ -118,11 +174,17 @@ def test_the_repository_has_one_address():
     }
     assert len(addresses) == 1
     for name in ("_config.yml", "CITATION.cff"):
-        assert read(name).count(addresses.copy().pop()) == 1, f"{name} names the repository more than once"
+        assert read(name).count(addresses.copy().pop()) == 1, (
+            f"{name} names the repository more than once"
+        )
 
 
 def test_nothing_names_a_folder_of_someones_machine():
     for file in ROOT.rglob("*"):
-        if file.suffix in TEXT and not GENERATED & set(file.parts) and ROOT / "tests" not in file.parents:
+        if (
+            file.suffix in TEXT
+            and not GENERATED & set(file.parts)
+            and ROOT / "tests" not in file.parents
+        ):
             found = PERSONAL.search(file.read_text(encoding="utf-8"))
             assert not found, f"{file.relative_to(ROOT)}: {found[0]}"

@@ -39,15 +39,20 @@ def test_a_whole_book_has_no_problems(book):
 
 def test_a_notebook_without_outputs_fails_the_build_before_it_starts(book, capsys, monkeypatch):
     write(book, [nbformat.v4.new_code_cell("print(1)")])
-    monkeypatch.setattr(build.subprocess, "call", lambda *_, **__: pytest.fail("jupyter-book was started"))
+    monkeypatch.setattr(
+        build.subprocess, "call", lambda *_, **__: pytest.fail("jupyter-book was started")
+    )
     assert build.main(book) == 1
     assert (
-        "chapters/part/page.ipynb: no stored outputs; run `python book.py execute part/page`" in capsys.readouterr().err
+        "chapters/part/page.ipynb: no stored outputs; run `python book.py execute part/page`"
+        in capsys.readouterr().err
     )
 
 
 def test_one_cell_that_was_not_run_is_enough(book):
-    ran = nbformat.v4.new_code_cell("1", execution_count=1, outputs=[nbformat.v4.new_output("stream", text="1")])
+    ran = nbformat.v4.new_code_cell(
+        "1", execution_count=1, outputs=[nbformat.v4.new_output("stream", text="1")]
+    )
     write(book, [ran, nbformat.v4.new_code_cell("2")])
     assert "no stored outputs" in found(book)[0]
 
@@ -63,8 +68,14 @@ def test_a_stored_error_is_noticed(book):
     [
         (None, "chapters/part/page.html: missing"),
         ("<html><body><article>Short.</article></body></html>", "chapters/part/page.html: empty"),
-        ("<html><body><nav>" + "menu " * 99 + "</nav></body></html>", "chapters/part/page.html: empty"),
-        (TEXT.replace("words", "Traceback (most recent call last)"), "chapters/part/page.html: shows a traceback"),
+        (
+            "<html><body><nav>" + "menu " * 99 + "</nav></body></html>",
+            "chapters/part/page.html: empty",
+        ),
+        (
+            TEXT.replace("words", "Traceback (most recent call last)"),
+            "chapters/part/page.html: shows a traceback",
+        ),
     ],
     ids=["missing", "short", "only a menu", "traceback"],
 )
@@ -100,7 +111,9 @@ def test_execute_twice_gives_the_same_file(tmp_path):
 
 
 def test_execute_names_the_cell_that_failed_and_keeps_the_file(tmp_path, capsys):
-    path = write(tmp_path, [nbformat.v4.new_code_cell(source) for source in ("x = 1", "x / 0", "x")])
+    path = write(
+        tmp_path, [nbformat.v4.new_code_cell(source) for source in ("x = 1", "x / 0", "x")]
+    )
     before = path.read_bytes()
     assert execute.main([str(path)]) == 1
     assert f"{path}: cell 1 failed" in capsys.readouterr().err

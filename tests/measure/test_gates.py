@@ -11,7 +11,9 @@ from gatedrnn.measure import gates
 
 S, B, T, I, H = 2, 3, 5, 2, 4
 KEEPING = [name for name, cell in CELLS.items() if cell.keeps]
-P = torch.randn(H, generator=torch.Generator().manual_seed(1), dtype=torch.float64)  # the projection in gradient_by_lag
+P = torch.randn(
+    H, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+)  # the projection in gradient_by_lag
 
 
 def constant(cell, seeds=S, size=H, **biases):
@@ -20,7 +22,9 @@ def constant(cell, seeds=S, size=H, **biases):
     for p in layer.parameters():
         p.data.zero_()
     for gate, value in biases.items():
-        layer.b.data.unflatten(1, (-1, size))[:, layer.cell.gates.index(gate)] = torch.as_tensor(value)
+        layer.b.data.unflatten(1, (-1, size))[:, layer.cell.gates.index(gate)] = torch.as_tensor(
+            value
+        )
     return layer
 
 
@@ -47,7 +51,9 @@ def test_gradient_by_lag_is_the_product_of_the_jacobians():
         g = P
         for lag in range(T):
             slope = g * (1 - h[s, T - 1 - lag] ** 2)  # dL / d(what is inside the tanh)
-            torch.testing.assert_close(curves[s, lag], (slope @ layer.W[s]).norm().detach(), rtol=1e-12, atol=0)
+            torch.testing.assert_close(
+                curves[s, lag], (slope @ layer.W[s]).norm().detach(), rtol=1e-12, atol=0
+            )
             g = slope @ layer.U[s]
 
 
@@ -57,13 +63,17 @@ def test_gradient_by_lag_leaves_no_gradient_behind():
     assert all(p.grad is None for p in layer.parameters())
 
 
-@pytest.mark.parametrize(("cell", "gate", "sign"), [("lstm", "f", 1), ("gru", "z", 1), ("mgu", "f", -1)])
+@pytest.mark.parametrize(
+    ("cell", "gate", "sign"), [("lstm", "f", 1), ("gru", "z", 1), ("mgu", "f", -1)]
+)
 def test_retention_of_gates_set_by_hand(cell, gate, sign):
     bias = torch.tensor([-1.0, 0.0, 1.0, 5.0])
     kept = gates.retention(constant(cell, **{gate: bias}), torch.randn(B, T, I))
     assert kept.shape == (S, H)
     torch.testing.assert_close(kept, (sign * bias).sigmoid().expand(S, H))
-    torch.testing.assert_close(1 / (1 - kept), 1 + (sign * bias).exp().expand(S, H))  # the time constant
+    torch.testing.assert_close(
+        1 / (1 - kept), 1 + (sign * bias).exp().expand(S, H)
+    )  # the time constant
 
 
 @pytest.mark.parametrize("cell", KEEPING)
@@ -76,7 +86,9 @@ def test_a_retention_bias_is_a_time_constant_in_every_cell(cell):
 
 def test_retention_is_the_mean_over_sequences_and_steps():
     layer = constant("lstm")
-    layer.W.data[:, H : 2 * H, 0] = 100.0  # f is 1 where the first feature is 1, and 0 where it is -1
+    layer.W.data[:, H : 2 * H, 0] = (
+        100.0  # f is 1 where the first feature is 1, and 0 where it is -1
+    )
     x = -torch.ones(B, T, I)
     x[0, 1:4, 0] = x[2, 0, 0] = 1.0  # 4 of 15
     torch.testing.assert_close(gates.retention(layer, x), torch.full((S, H), 4 / 15))
@@ -130,7 +142,9 @@ def test_saliency_is_the_gradient_of_each_model_alone(cell):
             p.data[0] = model.get_parameter(name).data[s]
         leaf = x.clone().requires_grad_()
         (gradient,) = torch.autograd.grad(single(leaf)[0][:, step, output].sum(), leaf)
-        torch.testing.assert_close(found[s], gradient.norm(dim=-1)[:, : step + 1], rtol=1e-12, atol=1e-15)
+        torch.testing.assert_close(
+            found[s], gradient.norm(dim=-1)[:, : step + 1], rtol=1e-12, atol=1e-15
+        )
         assert not gradient[:, step + 1 :].any()  # what comes later cannot matter
         assert gradient[:, : step + 1].norm(dim=-1).min() > 0
 

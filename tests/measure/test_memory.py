@@ -38,14 +38,18 @@ def test_kept_counts_a_piece_of_memory_once():
 def test_kept_counts_all_of_what_a_part_holds():
     class Part(nn.Module):
         def forward(self, x):
-            return (x * 2.0).exp()[:3].square().sum()  # keeps the result of exp, and three numbers of it
+            return (
+                (x * 2.0).exp()[:3].square().sum()
+            )  # keeps the result of exp, and three numbers of it
 
     assert kept(Part(), torch.ones(10, dtype=torch.float32, requires_grad=True)) == [40]
 
 
 def test_weights_by_hand():
     H = 128
-    assert size("weights", "lstm") == 4 * 4 * (I * H + H * H + 2 * H)  # 4 bytes, 4 blocks, two biases
+    assert size("weights", "lstm") == 4 * 4 * (
+        I * H + H * H + 2 * H
+    )  # 4 bytes, 4 blocks, two biases
     assert size("weights", "gru") == 4 * 3 * (I * H + H * H + 2 * H)
     assert size("weights", "rnn") == 4 * 1 * (I * H + H * H + 2 * H)
 
@@ -96,9 +100,13 @@ def test_peak_is_that_of_the_step_alone():
     for H in (16, 256):
         before = "import torch; torch.ones(10**8); from gatedrnn.studies.memory import peak; "
         code = [sys.executable, "-c", before + f"print(peak('lstm', 'native', {H}))"]
-        peaks.append(int(subprocess.run(code, stdout=subprocess.PIPE, text=True, check=True).stdout))
+        peaks.append(
+            int(subprocess.run(code, stdout=subprocess.PIPE, text=True, check=True).stdout)
+        )
     small, large = peaks
-    assert 4 * B * T * 7 * 256 < large < 10 * 4 * B * T * 7 * 256  # at least what is kept, at most ten times that
+    assert (
+        4 * B * T * 7 * 256 < large < 10 * 4 * B * T * 7 * 256
+    )  # at least what is kept, at most ten times that
     assert small < large / 4
 
 

@@ -23,7 +23,9 @@ def one(kind=nn.GRU, **options):
 
 
 def packed(layer, x):
-    return layer(nn.utils.rnn.pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False))[1]
+    return layer(
+        nn.utils.rnn.pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False)
+    )[1]
 
 
 @pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
@@ -93,7 +95,9 @@ def test_outputs_that_know_the_future(x):
     for step in range(1, T):
         assert sanity.causal(lambda x: forward(x)[0], x, step) < NEAR
         assert sanity.causal(lambda x: both(x)[0], x, step) > FAR
-        assert sanity.causal(lambda x: x - x.mean(1, keepdim=True), x, step) > FAR  # a scaler fitted on everything
+        assert (
+            sanity.causal(lambda x: x - x.mean(1, keepdim=True), x, step) > FAR
+        )  # a scaler fitted on everything
 
 
 def test_what_differs_from_call_to_call(x):
@@ -106,7 +110,9 @@ def test_what_differs_from_call_to_call(x):
     with pytest.warns(UserWarning, match="dropout"):
         shallow = one(dropout=0.5)
     assert shallow.training
-    assert sanity.repeats(lambda x: shallow(x)[0], x) == 0  # the argument does nothing with one layer
+    assert (
+        sanity.repeats(lambda x: shallow(x)[0], x) == 0
+    )  # the argument does nothing with one layer
 
 
 @pytest.mark.parametrize("split", range(1, T))
@@ -114,7 +120,9 @@ def test_what_differs_from_call_to_call(x):
 def test_chunked_equals_whole(make, split, x):
     layer = make()
     assert sanity.chunked_equals_whole(layer, x, split) < NEAR
-    assert sanity.chunked_equals_whole(lambda x, state: layer(x), x, split) > FAR  # the state is dropped
+    assert (
+        sanity.chunked_equals_whole(lambda x, state: layer(x), x, split) > FAR
+    )  # the state is dropped
 
 
 def test_unread_steps(x):
@@ -124,9 +132,14 @@ def test_unread_steps(x):
     assert sanity.unread_steps(lambda x: both(x)[1][-1], x) == 0
     assert sanity.unread_steps(lambda x: both(x)[0][:, 0, H:], x) == 0
     assert sanity.unread_steps(lambda x: both(x)[0][:, -1, H:], x) == T - 1
-    assert sanity.unread_steps(lambda x: layer(x[:, 3:], layer(x[:, :3])[1].detach())[0][:, -1], x) == 3
+    assert (
+        sanity.unread_steps(lambda x: layer(x[:, 3:], layer(x[:, :3])[1].detach())[0][:, -1], x)
+        == 3
+    )
     assert sanity.unread_steps(lambda x: packed(layer, x), x) == 0  # one sample reads every step
-    assert sanity.unread_steps(lambda x: torch.stack([x.sum(1), -x.sum(1)]), x) == 0  # gradients that could cancel
+    assert (
+        sanity.unread_steps(lambda x: torch.stack([x.sum(1), -x.sum(1)]), x) == 0
+    )  # gradients that could cancel
 
 
 def test_perfect_loss():
@@ -134,7 +147,12 @@ def test_perfect_loss():
     target = torch.randint(0, classes, (B, T))
     flat = lambda logits, target: F.cross_entropy(logits.flatten(0, 1), target.flatten())
     assert sanity.perfect_loss(flat, target, classes) < NEAR
-    assert sanity.perfect_loss(lambda logits, target: F.cross_entropy(logits.mT, target), target, classes) < NEAR
+    assert (
+        sanity.perfect_loss(
+            lambda logits, target: F.cross_entropy(logits.mT, target), target, classes
+        )
+        < NEAR
+    )
     assert sanity.perfect_loss(F.cross_entropy, target, classes) > 1
 
 

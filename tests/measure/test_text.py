@@ -121,7 +121,9 @@ def test_loss_by_context_by_hand():
         with torch.no_grad():
             losses = [
                 F.cross_entropy(
-                    net(F.one_hot(some[p - k : p], 87).double()[None])[0][:, 0, -1], some[p].expand(2), reduction="none"
+                    net(F.one_hot(some[p - k : p], 87).double()[None])[0][:, 0, -1],
+                    some[p].expand(2),
+                    reduction="none",
                 )
                 for p in places
             ]
@@ -177,7 +179,9 @@ def plain_witten_bell(train_text, test_text, longest):
 def test_witten_bell_is_its_docstring():
     train_text, test_text = part("train")[:3000], part("test")[:200]
     found = ngrams.witten_bell(train_text, test_text, 4)
-    np.testing.assert_allclose(found, plain_witten_bell(train_text.tolist(), test_text.tolist(), 4), rtol=1e-12)
+    np.testing.assert_allclose(
+        found, plain_witten_bell(train_text.tolist(), test_text.tolist(), 4), rtol=1e-12
+    )
 
 
 def test_witten_bell_on_the_messages():
@@ -204,12 +208,16 @@ def test_the_readers_start_evenly_spaced():
     line = "".join(map(chr, whole.tolist()))
     starts = [line.find("".join(map(chr, y.tolist()))) for y in batch.y]
     assert min(starts) >= 0
-    assert [(b - a) % len(whole) for a, b in zip(starts, starts[1:], strict=False)] == [len(whole) // 4] * 3
+    assert [(b - a) % len(whole) for a, b in zip(starts, starts[1:], strict=False)] == [
+        len(whole) // 4
+    ] * 3
 
 
 def test_the_validation_windows_are_spread_over_the_whole_part():
     line = "".join(map(chr, part("valid").tolist()))
-    starts = [line.find("".join(map(chr, y.tolist()))) - 1 for y in real.CarriedText().part("valid").y]
+    starts = [
+        line.find("".join(map(chr, y.tolist()))) - 1 for y in real.CarriedText().part("valid").y
+    ]
     assert starts[0] == 0
     assert len(line) - starts[-1] - 1001 < 25
     assert len({b - a for a, b in zip(starts, starts[1:], strict=False)}) == 1
@@ -222,7 +230,10 @@ def test_the_validation_windows_are_spread_over_the_whole_part():
         (lambda t: real.CarriedText(share=0), "share must be a number above 0"),
         (lambda t: t.stream(None, 4, 50, 0), r"generator must be a torch\.Generator"),
         (lambda t: t.stream(generator(0, 0), 0, 50, 0), "batch_size must be a whole number from 1"),
-        (lambda t: t.stream(generator(0, 0), 4, 0, 0), "length of CarriedText must be a whole number from 1 to 10000"),
+        (
+            lambda t: t.stream(generator(0, 0), 4, 0, 0),
+            "length of CarriedText must be a whole number from 1 to 10000",
+        ),
         (lambda t: t.stream(generator(0, 0), 4, 50, -1), "step must be a whole number from 0"),
         (lambda t: t.part("dev"), "part must be one of train, valid, test, not 'dev'"),
         (lambda t: part("dev"), "part must be one of train, valid, test, not 'dev'"),
@@ -252,7 +263,9 @@ def test_a_restart_empties_the_state_of_a_reader_and_of_no_other(cell, monkeypat
 
     def watch(self, x, state=None):
         if state is not None:
-            seen.append(torch.stack(state if isinstance(state, tuple) else (state,)).abs().sum((0, -1)) == 0)
+            seen.append(
+                torch.stack(state if isinstance(state, tuple) else (state,)).abs().sum((0, -1)) == 0
+            )
         return plain(self, x, state)
 
     monkeypatch.setattr(SequenceModel, "forward", watch)

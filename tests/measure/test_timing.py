@@ -42,11 +42,16 @@ def clock(monkeypatch):
 
 def runs(calls, names="abc"):
     """The calls of the rounds: the last ones, after warm-up."""
-    return ["".join(calls[k : k + len(names)]) for k in range(len(calls) - 30 * len(names), len(calls), len(names))]
+    return [
+        "".join(calls[k : k + len(names)])
+        for k in range(len(calls) - 30 * len(names), len(calls), len(names))
+    ]
 
 
 def test_seconds_are_those_of_the_clock(clock):
-    times = compare_times({"a": clock.candidate("a", 0.5), "b": clock.candidate("b", 0.25)}, rounds=4)
+    times = compare_times(
+        {"a": clock.candidate("a", 0.5), "b": clock.candidate("b", 0.25)}, rounds=4
+    )
     assert list(times.columns) == ["round", "name", "seconds"]
     assert times["round"].tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     assert (times.groupby("name")["seconds"].unique().map(list) == [[0.5], [0.25]]).all()
@@ -93,13 +98,17 @@ def test_short_calls_are_repeated_to_a_millisecond(clock):
 
 
 def test_time_is_that_of_the_processor_not_of_the_wall():
-    times = compare_times({"sleep": lambda: time.sleep(0.003), "work": lambda: sum(range(20_000))}, rounds=5, warmup=1)
+    times = compare_times(
+        {"sleep": lambda: time.sleep(0.003), "work": lambda: sum(range(20_000))}, rounds=5, warmup=1
+    )
     assert ratio(times, "sleep", "work").ratio < 1
 
 
 def test_no_garbage_collection_within_a_measurement(clock):
     seen = []
-    compare_times({"a": lambda: seen.append(gc.isenabled()) or clock.candidate("a", 1.0)()}, rounds=2)
+    compare_times(
+        {"a": lambda: seen.append(gc.isenabled()) or clock.candidate("a", 1.0)()}, rounds=2
+    )
     assert set(seen) == {False}
     assert gc.isenabled()
 
@@ -158,7 +167,9 @@ def test_ratio_of_medians_and_quartiles():
 def test_the_other_way_round_is_the_inverse():
     a, b = np.random.default_rng(0).lognormal(size=(2, 30))
     r, inverse = ratio(table(a, b), "a", "b"), ratio(table(a, b), "b", "a")
-    np.testing.assert_allclose([r.ratio, r.low, r.high], 1 / np.array([inverse.ratio, inverse.high, inverse.low]))
+    np.testing.assert_allclose(
+        [r.ratio, r.low, r.high], 1 / np.array([inverse.ratio, inverse.high, inverse.low])
+    )
 
 
 def test_rounds_are_resampled_whole():
@@ -230,7 +241,9 @@ def test_kernels_sees_the_backward_pass_inside_the_call():
     assert "aten::tanh_backward" not in count_operators(lambda: x.tanh().sum())
     assert "aten::tanh_backward" in count_operators(loss.backward)
     lstm, x = torch.nn.LSTM(3, 4, dtype=torch.float32), torch.randn(5, 2, 3, dtype=torch.float32)
-    fused = "aten::mkldnn_rnn_layer_backward" in count_operators(lambda: lstm(x)[0].sum().backward())
+    fused = "aten::mkldnn_rnn_layer_backward" in count_operators(
+        lambda: lstm(x)[0].sum().backward()
+    )
     assert fused == torch.backends.mkldnn.is_available()
     with onednn(False):
         seen = count_operators(lambda: lstm(x)[0].sum().backward())

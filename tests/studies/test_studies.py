@@ -17,7 +17,11 @@ from gatedrnn.training.train import train
 
 def drawn(number):
     """Rows of the stored speech study, drawn anew at every run of the tests."""
-    return results.read("speech").sample(number, random_state=np.random.default_rng()).to_dict("records")
+    return (
+        results.read("speech")
+        .sample(number, random_state=np.random.default_rng())
+        .to_dict("records")
+    )
 
 
 def repeated(row, steps):
@@ -43,10 +47,18 @@ def test_stored_rows_come_out_the_same_again():
 def test_every_run_of_the_speech_study_is_stored_once():
     rows = results.read("speech")
     counts = rows.groupby("phase").size()
-    assert counts.to_dict() == {"tuning": 2 * 3 * 4 * 2, "final": 2 * 3 * 10, "order control": 3 * 10}
+    assert counts.to_dict() == {
+        "tuning": 2 * 3 * 4 * 2,
+        "final": 2 * 3 * 10,
+        "order control": 3 * 10,
+    }
     final = rows[rows.phase != "tuning"]
-    assert not set(final.seed) & set(rows[rows.phase == "tuning"].seed)  # tuned on other seeds than judged
-    assert (final.parameters == [cost.parameters(r.cell, 13, r.hidden_size) for r in final.itertuples()]).all()
+    assert not set(final.seed) & set(
+        rows[rows.phase == "tuning"].seed
+    )  # tuned on other seeds than judged
+    assert (
+        final.parameters == [cost.parameters(r.cell, 13, r.hidden_size) for r in final.itertuples()]
+    ).all()
     for row in final.itertuples():
         confusion = np.array(json.loads(row.confusion))
         assert (confusion.sum(1) == 60).all()
@@ -111,7 +123,9 @@ def test_a_stopped_study_goes_on_and_repeats_nothing(tmp_path, monkeypatch):
 def test_the_speech_study_asks_for_what_is_stored():
     """A fresh run would make the same rows: the keys of both phases, the rates chosen from the stored tuning."""
     store = results.Store(results.folder() / "speech.csv", speech.KEYS, [*speech.COLUMNS, "error"])
-    asked = [run for phase in speech.PHASES for config in phase(store) for run in sweep.runs(config)]
+    asked = [
+        run for phase in speech.PHASES for config in phase(store) for run in sweep.runs(config)
+    ]
     assert len(asked) == len(store.rows())
     assert all(run in store for run in asked)
 

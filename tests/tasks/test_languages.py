@@ -15,7 +15,15 @@ from gatedrnn.tasks.languages import AnBn, AnBnCn, BucketSort, CycleNavigation, 
 from gatedrnn.tasks.memory import Control, DelayedXor
 from gatedrnn.tasks.sources import Markov, RandomWalk, _table
 
-KINDS = [AnBnCn(), Dyck1(), CycleNavigation(), ReverseString(), BucketSort(), DelayedXor(), Addition()]
+KINDS = [
+    AnBnCn(),
+    Dyck1(),
+    CycleNavigation(),
+    ReverseString(),
+    BucketSort(),
+    DelayedXor(),
+    Addition(),
+]
 KINDS += [Control(kind) for kind in Control.kinds]
 TASKS = [*KINDS, Markov(3)]
 names = lambda task: getattr(task, "kind", type(task).__name__)
@@ -40,7 +48,9 @@ def answers(task, x):
 def test_the_oracle_solves_the_task(task):
     batch = draw(task, 200)
     assert loss(task.loss, task.oracle(batch.x), batch) < 1e-30
-    assert loss(task.loss, task.oracle(batch.x).flip(-1), batch) > 1  # the wrong way round it does not
+    assert (
+        loss(task.loss, task.oracle(batch.x).flip(-1), batch) > 1
+    )  # the wrong way round it does not
 
 
 @each_task
@@ -49,7 +59,9 @@ def test_the_baseline_is_the_best_answer_that_sees_the_step_and_the_input(task):
     batch = draw(task, 20_000)
     counts, T = defaultdict(lambda: np.zeros(task.output_size)), batch.x.shape[1]
     inputs = [tuple(x) for x in batch.x.flatten(0, 1).tolist()]
-    for k, (x, y, scored) in enumerate(zip(inputs, batch.y.flatten(), batch.mask.flatten(), strict=True)):
+    for k, (x, y, scored) in enumerate(
+        zip(inputs, batch.y.flatten(), batch.mask.flatten(), strict=True)
+    ):
         if scored:
             counts[x, k % T][y] += 1
     seen = np.array(list(counts.values()))
@@ -68,7 +80,11 @@ def brackets(T):
     for text in product((1, -1), repeat=T):
         depths = np.cumsum([0, *text]).tolist()
         if min(depths) == 0:
-            yield 0.5 ** sum(depth > 0 for depth in depths[:-1]), text, [depth == 0 for depth in depths[1:]]
+            yield (
+                0.5 ** sum(depth > 0 for depth in depths[:-1]),
+                text,
+                [depth == 0 for depth in depths[1:]],
+            )
 
 
 def walks(T, answer):
@@ -87,7 +103,11 @@ def commands(T, chances):
         for command, value in zip(("write", *text), values, strict=True):
             memory = {"write": value, "clear": 0, "wait": memory}[command]
             answers.append(memory)
-        yield math.prod(chances[c] for c in text), list(zip(values, ("write", *text), strict=True)), answers
+        yield (
+            math.prod(chances[c] for c in text),
+            list(zip(values, ("write", *text), strict=True)),
+            answers,
+        )
 
 
 def sums(length):
@@ -134,7 +154,9 @@ def test_the_baseline_is_exact_over_all_sequences(task, length, sequences):
     assert task.baseline(length) == pytest.approx(exact, abs=1e-12)
 
 
-@pytest.mark.parametrize(("task", "exact"), [(ReverseString(), 2), (ReverseString(7), 7), (DelayedXor(), 2)], ids=str)
+@pytest.mark.parametrize(
+    ("task", "exact"), [(ReverseString(), 2), (ReverseString(7), 7), (DelayedXor(), 2)], ids=str
+)
 def test_a_baseline_of_classes_that_are_equally_likely(task, exact):
     assert task.baseline(3) == task.baseline(60) == math.log(exact)
 
@@ -163,8 +185,13 @@ def test_longer_ones_have_the_same_form(task):
 @each_task
 def test_wrong_arguments_are_refused(task):
     for wrong in (-1, 2.5, True, "7"):
-        for call in (lambda wrong=wrong: draw(task, 4, wrong), lambda wrong=wrong: task.baseline(wrong)):
-            with pytest.raises(ValueError, match=f"length of {type(task).__name__} must be a whole number from "):
+        for call in (
+            lambda wrong=wrong: draw(task, 4, wrong),
+            lambda wrong=wrong: task.baseline(wrong),
+        ):
+            with pytest.raises(
+                ValueError, match=f"length of {type(task).__name__} must be a whole number from "
+            ):
                 call()
     with pytest.raises(ValueError, match="batch_size must be a whole number from 1"):
         draw(task, 0)
@@ -173,13 +200,19 @@ def test_wrong_arguments_are_refused(task):
 
 
 def test_wrong_sizes_are_refused():
-    for kind, name in ((CycleNavigation, "modulus"), (ReverseString, "symbols"), (BucketSort, "symbols")):
+    for kind, name in (
+        (CycleNavigation, "modulus"),
+        (ReverseString, "symbols"),
+        (BucketSort, "symbols"),
+    ):
         for wrong in (0, 2.5, None):
             with pytest.raises(ValueError, match=f"{name} must be a whole number from 1"):
                 kind(wrong)
     with pytest.raises(ValueError, match="order must be a whole number from 1 to 8"):
         Markov(0)
-    with pytest.raises(ValueError, match="length of Addition must be a whole number from 1 to 3, not 4"):
+    with pytest.raises(
+        ValueError, match="length of Addition must be a whole number from 1 to 3, not 4"
+    ):
         draw(Addition(), 4, 4)
     with pytest.raises(ValueError, match="counts must be a list of whole numbers of at least 1"):
         AnBnCn().words([0, 2])
@@ -253,19 +286,27 @@ def test_delayed_exclusive_or_by_hand():
 )
 def test_control_by_hand(kind, expected):
     value = [1, -1, -1, 0, 1, 1] if kind == "accumulate" else [1, -1, -1, 1, 1, -1]
-    write = {"accumulate": [0] * 6, "latch": [1, 0, 0, 0, 0, 0], "overwrite": [1, 0, 1, 0, 1, 0]}[kind]
+    write = {"accumulate": [0] * 6, "latch": [1, 0, 0, 0, 0, 0], "overwrite": [1, 0, 1, 0, 1, 0]}[
+        kind
+    ]
     x = torch.tensor([list(zip(value, write, [0] * 6, strict=True))], dtype=torch.float64)
     assert answers(Control(kind), x) == expected
 
 
 def test_clear_empties_until_the_next_write():
-    x = torch.tensor([[[1, 1, 0], [-1, 0, 0], [-1, 0, 1], [1, 0, 0], [-1, 1, 0]]], dtype=torch.float64)
+    x = torch.tensor(
+        [[[1, 1, 0], [-1, 0, 0], [-1, 0, 1], [1, 0, 0], [-1, 1, 0]]], dtype=torch.float64
+    )
     assert answers(Control("clear"), x) == [2, 2, 1, 1, 0]
     flags = draw(Control("clear"), 500, 50).x[..., 1:]
     assert (flags.sum(-1) <= 1).all()
     assert flags[:, 0, 0].all()
-    assert flags.mean((0, 1)).tolist() == pytest.approx([0.2 * 49 / 50 + 1 / 50, 0.8 * 0.1 * 49 / 50], abs=0.01)
-    with pytest.raises(ValueError, match="kind must be one of accumulate, latch, overwrite, clear, not 'keep'"):
+    assert flags.mean((0, 1)).tolist() == pytest.approx(
+        [0.2 * 49 / 50 + 1 / 50, 0.8 * 0.1 * 49 / 50], abs=0.01
+    )
+    with pytest.raises(
+        ValueError, match="kind must be one of accumulate, latch, overwrite, clear, not 'keep'"
+    ):
         Control("keep")
 
 
@@ -278,7 +319,9 @@ def test_sums_by_hand():
         one, two = (int("".join(map(str, part))) for part in (x[:plus], x[plus + 1 : equals]))
         digits = [int(d) for d in reversed(str(one + two))]
         assert y[mask].tolist() == digits + [10] * (3 - len(digits))
-        assert str(one) + str(two) == "".join(map(str, x[:plus] + x[plus + 1 : equals]))  # no leading zero
+        assert str(one) + str(two) == "".join(
+            map(str, x[:plus] + x[plus + 1 : equals])
+        )  # no leading zero
     sizes = {x.index(10) for x in batch.x.argmax(-1).tolist()}
     assert sizes == {1, 2}
 
@@ -313,7 +356,9 @@ def test_a_random_walk_by_hand():
     assert abs(steps.var() - 1) < 0.03
     assert abs(steps.mean()) < 0.03
     assert abs((steps[:, 1:] * steps[:, :-1]).mean()) < 0.03  # no step knows the last one
-    assert loss("mse", RandomWalk().oracle(batch.x), batch) == pytest.approx(RandomWalk.floor, abs=0.03)
+    assert loss("mse", RandomWalk().oracle(batch.x), batch) == pytest.approx(
+        RandomWalk.floor, abs=0.03
+    )
     assert RandomWalk().baseline(50) == RandomWalk.floor
     with pytest.raises(ValueError, match="length of RandomWalk must be a whole number from 1"):
         RandomWalk().batch(generator(0, 0), 4, 0)

@@ -19,7 +19,9 @@ def _double():
     reproducible()
 
 
-@pytest.mark.parametrize(("name", "shape"), [("switching", (4000, 1)), ("mackey-glass", (4000, 1)), ("arm", (4200, 6))])
+@pytest.mark.parametrize(
+    ("name", "shape"), [("switching", (4000, 1)), ("mackey-glass", (4000, 1)), ("arm", (4200, 6))]
+)
 def test_streams_are_scaled_by_their_beginning_alone_and_differ_by_seed(name, shape):
     stream = streams.STREAMS[name](1)
     assert stream.shape == shape
@@ -32,7 +34,9 @@ def test_streams_are_scaled_by_their_beginning_alone_and_differ_by_seed(name, sh
 
 def test_the_arm_is_the_subject_of_the_seed_and_another_recording_for_tuning():
     watch = loaders.watch()
-    recordings = [watch.sequences[k][::2] for k in np.flatnonzero((watch.subjects == 4) & (watch.labels == 2))]
+    recordings = [
+        watch.sequences[k][::2] for k in np.flatnonzero((watch.subjects == 4) & (watch.labels == 2))
+    ]
     for seed, recording in ((3, recordings[0]), (103, recordings[1])):
         part = streams.arm(seed)[1200:1800].numpy()
         wanted = np.resize(recording, (600, 6))
@@ -44,7 +48,14 @@ def test_the_switching_series_obeys_its_coefficients():
     x = streams.switching(0)[:, 0].numpy()
     for k, (a, b) in enumerate(((1.6, -0.8), (-0.6, 0.3), (0.2, -0.9), (1.2, -0.4))):
         part = x[k * PART + 3 : (k + 1) * PART]
-        lags = np.stack([x[k * PART + 2 : (k + 1) * PART - 1], x[k * PART + 1 : (k + 1) * PART - 2], np.ones(997)], 1)
+        lags = np.stack(
+            [
+                x[k * PART + 2 : (k + 1) * PART - 1],
+                x[k * PART + 1 : (k + 1) * PART - 2],
+                np.ones(997),
+            ],
+            1,
+        )
         fitted = np.linalg.lstsq(lags, part, rcond=None)[0]
         np.testing.assert_allclose(fitted[:2], [a, b], atol=0.12)
 
@@ -99,7 +110,10 @@ def test_recursive_least_squares_is_weighted_least_squares():
 def test_on_white_noise_nothing_beats_the_mean():
     """The leak test: there is no skill where there is none to have."""
     noise = torch.randn(1, 1500, 1, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    for errors in (online.learn(noise, "gru", 8, 0.003, (0,))[0], online.least_squares(noise[0], 0.999)):
+    for errors in (
+        online.learn(noise, "gru", 8, 0.003, (0,))[0],
+        online.least_squares(noise[0], 0.999),
+    ):
         assert errors[-1000:].mean() > 0.97 * noise[0, -1000:].square().mean()
 
 
@@ -142,7 +156,9 @@ def test_a_forecast_does_not_depend_on_the_sample_it_forecasts(cell):
 
 
 def test_bad_input_is_refused():
-    with pytest.raises(ValueError, match="seed of arm must be from 0 to 9, or from 100 to 109, not 10"):
+    with pytest.raises(
+        ValueError, match="seed of arm must be from 0 to 9, or from 100 to 109, not 10"
+    ):
         streams.arm(10)
     with pytest.raises(ValueError, match="streams must have more than 200 samples, not 200"):
         online.learn(torch.zeros(1, 200, 1), "gru", 4, 0.01, (0,))

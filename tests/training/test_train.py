@@ -15,18 +15,32 @@ from gatedrnn.tasks.memory import Adding, DelayedRecall
 from gatedrnn.training import train as module
 from gatedrnn.training.train import Config, build, clip_per_seed, train, training_batch
 
-SMALL = Config(Adding(), "gru", 6, 12, seeds=(3, 4, 5), steps=20, batch_size=8, learning_rate=1e-2, evaluate_every=10)
+SMALL = Config(
+    Adding(),
+    "gru",
+    6,
+    12,
+    seeds=(3, 4, 5),
+    steps=20,
+    batch_size=8,
+    learning_rate=1e-2,
+    evaluate_every=10,
+)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-@pytest.mark.parametrize("task", [Adding(), AnBn()])  # AnBn: each seed's batch has a length of its own
+@pytest.mark.parametrize(
+    "task", [Adding(), AnBn()]
+)  # AnBn: each seed's batch has a length of its own
 def test_seeds_together_equal_each_alone(cell, task):
     config = replace(SMALL, cell=cell, task=task, bias="chrono")
     together = train(config)
     for k, seed in enumerate(config.seeds):
         alone = train(replace(config, seeds=(seed,)))
         for name, p in alone.model.named_parameters():
-            torch.testing.assert_close(p[0], together.model.get_parameter(name)[k], rtol=0, atol=1e-9)
+            torch.testing.assert_close(
+                p[0], together.model.get_parameter(name)[k], rtol=0, atol=1e-9
+            )
         ours = together.history[together.history.seed == seed].reset_index(drop=True)
         torch.testing.assert_close(
             torch.tensor(alone.history.to_numpy()), torch.tensor(ours.to_numpy()), rtol=0, atol=1e-9
@@ -46,8 +60,12 @@ def test_one_seed_equals_torchs_own_training():
         gru.bias_hh_l0[12:] = start.recurrent.b_hn[0]
         readout.weight.copy_(start.V[0])
         readout.bias.copy_(start.a[0])
-    gru.bias_hh_l0.register_hook(lambda g: torch.cat([torch.zeros(12), g[12:]]))  # our one bias a block
-    optimiser = torch.optim.Adam([*gru.parameters(), *readout.parameters()], lr=config.learning_rate)
+    gru.bias_hh_l0.register_hook(
+        lambda g: torch.cat([torch.zeros(12), g[12:]])
+    )  # our one bias a block
+    optimiser = torch.optim.Adam(
+        [*gru.parameters(), *readout.parameters()], lr=config.learning_rate
+    )
     for step in range(config.steps):
         batch = Adding().batch(generator(3, step), config.batch_size, config.length)
         optimiser.zero_grad()
@@ -73,12 +91,16 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path):
 
 def test_the_best_weights_of_each_seed_are_kept():
     """Those of the evaluation with its lowest loss: trained so far and no further, the model has the same."""
-    config = replace(SMALL, learning_rate=0.1, evaluate_every=5)  # a rate at which the loss goes up and down
+    config = replace(
+        SMALL, learning_rate=0.1, evaluate_every=5
+    )  # a rate at which the loss goes up and down
     run, steps = train(config), {}
     for k, seed in enumerate(config.seeds):
         history = run.history[run.history.seed == seed]
         steps[seed] = int(history.step.loc[history.loss.idxmin()])
-        model = train(replace(config, steps=steps[seed])).model if steps[seed] else module.build(config)
+        model = (
+            train(replace(config, steps=steps[seed])).model if steps[seed] else module.build(config)
+        )
         for name, value in model.state_dict().items():
             assert torch.equal(run.best[name][k], value[k]), (seed, name)
     assert min(steps.values()) < config.steps  # else this test says nothing
@@ -145,7 +167,10 @@ def test_clipping_bounds_each_seeds_norm_and_no_others():
         after = torch.cat([p.grad[k].flatten() for p in model.parameters()])
         torch.testing.assert_close(after.norm(), expected.clamp(max=1.0))
         assert (
-            torch.nn.functional.cosine_similarity(after, torch.cat([g[k].flatten() for g in before]), dim=0) > 1 - 1e-12
+            torch.nn.functional.cosine_similarity(
+                after, torch.cat([g[k].flatten() for g in before]), dim=0
+            )
+            > 1 - 1e-12
         )
     assert norms[0] > 1 > norms[1]
 
@@ -195,7 +220,9 @@ class Holes(Adding):
 
 
 def test_nan_in_the_data_is_refused():
-    with pytest.raises(ValueError, match=r"inputs of step 0 hold NaN or infinity \(seeds \[3, 4, 5\]\)"):
+    with pytest.raises(
+        ValueError, match=r"inputs of step 0 hold NaN or infinity \(seeds \[3, 4, 5\]\)"
+    ):
         train(replace(SMALL, task=Holes()))
 
 
@@ -208,7 +235,9 @@ def test_the_global_generator_is_left_alone():
 def test_it_learns():
     """Delayed recall over 5 steps: far below the memoryless loss within 200 steps, for every seed of both cells."""
     for cell in ("lstm", "gru"):
-        config = Config(DelayedRecall(4), cell, 16, 5, seeds=(0, 1, 2), steps=200, learning_rate=2e-2)
+        config = Config(
+            DelayedRecall(4), cell, 16, 5, seeds=(0, 1, 2), steps=200, learning_rate=2e-2
+        )
         run = train(config)
         assert (run.final("loss") < 0.2 * DelayedRecall(4).baseline(5)).all()
         assert (run.final("score") > 0.9).all()
@@ -247,7 +276,9 @@ def test_an_unknown_cell_is_named():
 
 
 def test_training_stops_when_every_seed_has_arrived(tmp_path):
-    config = Config(DelayedRecall(4), "gru", 8, 5, (0, 1), 400, learning_rate=2e-2, evaluate_every=20)
+    config = Config(
+        DelayedRecall(4), "gru", 8, 5, (0, 1), 400, learning_rate=2e-2, evaluate_every=20
+    )
     whole = train(config, progress=False).history
     best = whole.groupby("seed").loss.cummin()
     mark = best[whole.step == 200].max()
@@ -259,13 +290,20 @@ def test_training_stops_when_every_seed_has_arrived(tmp_path):
     pd.testing.assert_frame_equal(stopped.history, whole[whole.step <= last].reset_index(drop=True))
     assert len(stopped.final("loss")) == 2
     again = train(replace(config, until=mark), tmp_path / "run", progress=False)
-    pd.testing.assert_frame_equal(again.history, stopped.history)  # a run that has arrived is not trained on
+    pd.testing.assert_frame_equal(
+        again.history, stopped.history
+    )  # a run that has arrived is not trained on
 
 
 def test_a_cosine_ends_at_rate_zero_and_needs_its_own_number_of_steps(tmp_path):
-    config = Config(DelayedRecall(4), "lstm", 4, 5, (0,), 40, learning_rate=1e-2, evaluate_every=20, cosine=True)
+    config = Config(
+        DelayedRecall(4), "lstm", 4, 5, (0,), 40, learning_rate=1e-2, evaluate_every=20, cosine=True
+    )
     plain, falling = (train(replace(config, cosine=flag), progress=False) for flag in (False, True))
-    first, moved = build(config).recurrent.U, lambda run: (run.model.recurrent.U - first).abs().sum()
+    first, moved = (
+        build(config).recurrent.U,
+        lambda run: (run.model.recurrent.U - first).abs().sum(),
+    )
     assert 0.3 * moved(plain) < moved(falling) < moved(plain)
     train(replace(config, steps=20), tmp_path / "run", progress=False)
     with pytest.raises(ValueError, match="belongs to another run"):

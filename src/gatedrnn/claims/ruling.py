@@ -5,12 +5,19 @@ from fractions import Fraction
 
 import numpy as np
 
-SUPPORTED, NOT_SUPPORTED, MIXED, INCONCLUSIVE = "Supported", "Not supported", "Mixed", "Inconclusive"
+SUPPORTED, NOT_SUPPORTED, MIXED, INCONCLUSIVE = (
+    "Supported",
+    "Not supported",
+    "Mixed",
+    "Inconclusive",
+)
 
 
 def span(details, unit=""):
     """Where the intervals of all the details lie, as text; in margins, each counts in units of its own margin."""
-    low, high = (np.array([row[k] / (row[4] if unit == "margins" else 1) for row in details]) for k in (2, 3))
+    low, high = (
+        np.array([row[k] / (row[4] if unit == "margins" else 1) for row in details]) for k in (2, 3)
+    )
     return f"{low.min():.3g} to {high.max():.3g} {unit}".rstrip()
 
 
@@ -27,7 +34,9 @@ def vote(judgements, share):
 
 def tally(details):
     """How many tasks got each judgement, as text."""
-    return ", ".join(f"{n} {judgement}" for judgement, n in Counter(row[5] for row in details).most_common())
+    return ", ".join(
+        f"{n} {judgement}" for judgement, n in Counter(row[5] for row in details).most_common()
+    )
 
 
 def agree(words):

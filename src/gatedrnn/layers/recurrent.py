@@ -35,7 +35,8 @@ class Recurrent(nn.Module):
 
     LSTM and GRU on a CPU take the compiled loop of ``kernels``, equal to the readable one to rounding, unless a trace
     is asked for or numba is missing. ``layer.fast = False`` makes them take the readable loop, which every other cell
-    takes and which, unlike the compiled one, can be differentiated twice."""
+    takes and which, unlike the compiled one, can be differentiated twice.
+    """
 
     fast = True
 
@@ -43,19 +44,30 @@ class Recurrent(nn.Module):
         super().__init__()
         self.cell = get_cell(cell)
         S = 1 if seeds is None else seeds
-        for name, size in {"input_size": input_size, "hidden_size": hidden_size, "seeds": S}.items():
+        for name, size in {
+            "input_size": input_size,
+            "hidden_size": hidden_size,
+            "seeds": S,
+        }.items():
             if not isinstance(size, int) or size < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, not {size!r}")
         self.input_size, self.hidden_size, self.seeds = input_size, hidden_size, seeds
         I, H, rows = input_size, hidden_size, len(self.cell.gates) * hidden_size
-        shapes = {"W": (S, rows, I), "U": (S, rows, H), "b": (S, rows), **dict.fromkeys(self.cell.vectors, (S, H))}
+        shapes = {
+            "W": (S, rows, I),
+            "U": (S, rows, H),
+            "b": (S, rows),
+            **dict.fromkeys(self.cell.vectors, (S, H)),
+        }
         for name, shape in shapes.items():
             self.register_parameter(name, nn.Parameter(torch.empty(shape, dtype=dtype)))
         initialise.uniform(self)
 
     def extra_repr(self):
         seeds = f", seeds={self.seeds}" if self.seeds else ""
-        return f"{self.cell.name}, input_size={self.input_size}, hidden_size={self.hidden_size}{seeds}"
+        return (
+            f"{self.cell.name}, input_size={self.input_size}, hidden_size={self.hidden_size}{seeds}"
+        )
 
     def forward(self, x, state=None, trace=False):
         x = self._check_input(x)
@@ -64,7 +76,10 @@ class Recurrent(nn.Module):
             output, *state = compiled.Fused.apply(x, self._weights(), *state)
         else:
             output, state, gates = self._loop(x, state)
-        output, state = output if self.seeds else output.squeeze(0), tuple(state) if len(state) > 1 else state[0]
+        output, state = (
+            output if self.seeds else output.squeeze(0),
+            tuple(state) if len(state) > 1 else state[0],
+        )
         if not trace:
             return output, state
         stacked = {name: torch.stack([step[name] for step in gates], dim=-2) for name in gates[0]}
@@ -92,21 +107,31 @@ class Recurrent(nn.Module):
         if self.cell.name == "lstm":
             return M
         gates, H, I1 = M[:, : 2 * self.hidden_size], self.hidden_size, self.input_size + 1
-        hidden = torch.cat([M.new_zeros(len(M), H, I1 - 1), self.b_hn[..., None], self.U[:, 2 * H :]], -1)
+        hidden = torch.cat(
+            [M.new_zeros(len(M), H, I1 - 1), self.b_hn[..., None], self.U[:, 2 * H :]], -1
+        )
         return torch.cat([gates, hidden, F.pad(M[:, 2 * H :, :I1], (0, H))], 1)
 
     def _check_input(self, x):
         shape, wanted = tuple(x.shape), "(B, T, I) or (S, B, T, I)" if self.seeds else "(B, T, I)"
         if x.ndim not in ((3, 4) if self.seeds else (3,)):
-            raise ValueError(f"input must be {wanted}, not of shape {shape}; use x[None] for a single sequence")
+            raise ValueError(
+                f"input must be {wanted}, not of shape {shape}; use x[None] for a single sequence"
+            )
         if x.ndim == 4 and shape[0] != self.seeds:
-            raise ValueError(f"input has {shape[0]} on its seed axis, the layer has seeds={self.seeds}: {shape}")
+            raise ValueError(
+                f"input has {shape[0]} on its seed axis, the layer has seeds={self.seeds}: {shape}"
+            )
         if shape[-1] != self.input_size:
-            raise ValueError(f"input has {shape[-1]} features, the layer has input_size={self.input_size}: {shape}")
+            raise ValueError(
+                f"input has {shape[-1]} features, the layer has input_size={self.input_size}: {shape}"
+            )
         if 0 in shape[-3:-1]:
             raise ValueError(f"input {shape} is empty: the batch and the length must be at least 1")
         if x.dtype != self.W.dtype:
-            raise ValueError(f"input is {x.dtype}, the layer is {self.W.dtype}; use x.to(layer.W.dtype)")
+            raise ValueError(
+                f"input is {x.dtype}, the layer is {self.W.dtype}; use x.to(layer.W.dtype)"
+            )
         return x if x.ndim == 4 else x[None]
 
     def _check_state(self, x, state):
@@ -116,7 +141,9 @@ class Recurrent(nn.Module):
         state = state if isinstance(state, tuple) else (state,)
         given, names = [tuple(part.shape) for part in state], ", ".join(self.cell.states)
         if given != [shape] * len(self.cell.states):
-            raise ValueError(f"state of {self.cell.name} must be ({names}), each of shape {shape}; given: {given}")
+            raise ValueError(
+                f"state of {self.cell.name} must be ({names}), each of shape {shape}; given: {given}"
+            )
         return state
 
 

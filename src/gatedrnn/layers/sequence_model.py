@@ -8,7 +8,8 @@ from gatedrnn.layers.recurrent import Recurrent
 
 class SequenceModel(nn.Module):
     """``prediction, state = model(x)``: x ``([S,] B, T, I)``, prediction ``([S,] B, T, O)``; state as in ``Recurrent``.
-    The readout's parameters carry the leading axis S too: ``V (S, O, H)`` and ``a (S, O)``."""
+    The readout's parameters carry the leading axis S too: ``V (S, O, H)`` and ``a (S, O)``.
+    """
 
     def __init__(self, cell, input_size, hidden_size, output_size, seeds=None):
         super().__init__()
@@ -18,7 +19,7 @@ class SequenceModel(nn.Module):
         self.initialise_readout()
 
     def initialise_readout(self, generators=None):
-        """torch's own choice for ``nn.Linear``: U(-1/sqrt(H), 1/sqrt(H))."""
+        """Torch's own choice for ``nn.Linear``: U(-1/sqrt(H), 1/sqrt(H))."""
         bound = self.V.shape[-1] ** -0.5
         for s, generator in enumerate(generators or [None] * len(self.V)):
             for p in (self.V, self.a):
@@ -26,5 +27,7 @@ class SequenceModel(nn.Module):
 
     def forward(self, x, state=None):
         output, state = self.recurrent(x, state)
-        prediction = (output if output.ndim == 4 else output[None]) @ self.V.mT[:, None] + self.a[:, None, None]
+        prediction = (output if output.ndim == 4 else output[None]) @ self.V.mT[:, None] + self.a[
+            :, None, None
+        ]
         return (prediction if self.recurrent.seeds else prediction[0]), state

@@ -10,7 +10,8 @@ def witten_bell(train, test, longest):
     """Bits a character of the test text under interpolated n-grams of the training text, a list for n = 1, 2, ... up to
     ``longest``. After a context seen N times, with D different characters after it, a character seen n times has the
     probability (n + D p) / (N + D), p its probability after the context without its first character; before the first
-    step all symbols are equally likely. Source: Witten and Bell 1991, method C, interpolated."""
+    step all symbols are equally likely. Source: Witten and Bell 1991, method C, interpolated.
+    """
     whole_number("longest", longest, 1, min(9, len(train)))  # 87^9 is the largest code in 64 bits
     V, train = Characters.input_size, train.numpy()
     test, found = np.concatenate([train[len(train) - longest + 1 :], test.numpy()]), []
@@ -22,14 +23,18 @@ def witten_bell(train, test, longest):
         seen, different = np.add.reduceat(counts, starts), np.diff(np.append(starts, len(grams)))
         gram = codes[1][longest - n :]
         N, D = (_look_up(contexts, values, gram // V) for values in (seen, different))
-        chance = np.where(N > 0, (_look_up(grams, counts, gram) + D * chance) / np.maximum(N + D, 1), chance)
+        chance = np.where(
+            N > 0, (_look_up(grams, counts, gram) + D * chance) / np.maximum(N + D, 1), chance
+        )
         found.append(float(-np.log2(chance).mean()))
     return found
 
 
 def _codes(text, n):
     """A number for each n characters in a row."""
-    return sum(text[k : len(text) - n + 1 + k] * Characters.input_size ** (n - 1 - k) for k in range(n))
+    return sum(
+        text[k : len(text) - n + 1 + k] * Characters.input_size ** (n - 1 - k) for k in range(n)
+    )
 
 
 def _look_up(keys, values, asked):

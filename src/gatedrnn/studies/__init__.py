@@ -20,7 +20,9 @@ def _found() -> dict[str, str]:
             if file.stem == "__init__":
                 continue
             if file.stem in modules:
-                raise ValueError(f"two studies are called {file.stem!r}: {modules[file.stem]} and {part}/{file.name}")
+                raise ValueError(
+                    f"two studies are called {file.stem!r}: {modules[file.stem]} and {part}/{file.name}"
+                )
             modules[file.stem] = f"gatedrnn.studies.{part}.{file.stem}"
     return modules
 

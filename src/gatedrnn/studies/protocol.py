@@ -5,7 +5,8 @@ recurrent layer. A call trains its seeds together, in float32, keeps for each se
 loss, and judges those on the test part. ``valid`` is that loss. ``score``: the percentage of right answers (speech,
 pixels, watch), nats a step or a character (chorales, language), the error as a percentage of the median forecast's
 (traffic), or 1 if the task was solved, that is, if ``valid`` is at most 1 % of the loss of the best answer without
-memory (adding, recall), else 0. ``curve``: step, training loss, validation loss and validation score."""
+memory (adding, recall), else 0. ``curve``: step, training loss, validation loss and validation score.
+"""
 
 import json
 from dataclasses import dataclass
@@ -29,7 +30,15 @@ from gatedrnn.training.train import Config, train
 RATES, TUNING_SEEDS, SEEDS, EVALUATIONS = (1e-3, 3e-3, 1e-2, 3e-2), [100, 101], list(range(10)), 20
 MODELS = (("lstm", "reference"), ("gru", "hidden size"), ("gru", "parameters"))
 BIAS = {"default": None, "one": 1.0, "chrono": "chrono"}
-RUN = ["hidden_size", "parameters", "steps", "best_step", "valid", "curve", "diverged_at"]  # what ``as_rows`` adds
+RUN = [
+    "hidden_size",
+    "parameters",
+    "steps",
+    "best_step",
+    "valid",
+    "curve",
+    "diverged_at",
+]  # what ``as_rows`` adds
 RUN += ["cpu_seconds", "cpu", "torch", "threads"]
 KEYS = ["phase", "task", "cell", "matched", "bias", "learning_rate", "share", "seed"]
 COLUMNS = [*RUN, "score"]
@@ -59,7 +68,11 @@ PANEL = {
 
 def units(cell, matched, width, inputs):
     """The units of a cell that is matched to an LSTM with ``width`` units and so many inputs."""
-    return cost.match(cell, cost.parameters("lstm", inputs, width), inputs) if matched == "parameters" else width
+    return (
+        cost.match(cell, cost.parameters("lstm", inputs, width), inputs)
+        if matched == "parameters"
+        else width
+    )
 
 
 def hidden_size(task, cell, matched):
@@ -74,7 +87,9 @@ def config(call, steps=None):
     size, seeds = hidden_size(call["task"], call["cell"], call["matched"]), tuple(call["seeds"])
     steps = steps or setting.steps
     options["evaluate_every"] = steps // EVALUATIONS
-    return Config(setting.task(**share), call["cell"], size, setting.length, seeds, steps, **options)
+    return Config(
+        setting.task(**share), call["cell"], size, setting.length, seeds, steps, **options
+    )
 
 
 @cache
@@ -109,15 +124,30 @@ def as_rows(call, run, measured):
     """A row a seed: the key columns of the call, the size and cost of the run, its curve, and what was measured."""
     c, machine = run.config, environment()
     shared = {name: value for name, value in call.items() if name != "seeds"}
-    shared |= {"hidden_size": c.hidden_size, "parameters": cost.parameters(c.cell, c.task.input_size, c.hidden_size)}
+    shared |= {
+        "hidden_size": c.hidden_size,
+        "parameters": cost.parameters(c.cell, c.task.input_size, c.hidden_size),
+    }
     shared |= {"steps": c.steps, "cpu_seconds": round(run.seconds / len(c.seeds), 2)}
     shared |= {name: machine[name] for name in ("cpu", "torch", "threads")}
     rows = []
     for seed, columns in zip(c.seeds, measured, strict=True):
         history = run.history[run.history.seed == seed]
-        best = history.loc[history.loss.idxmin()] if history.loss.notna().any() else {"step": None, "loss": None}
-        curve = [[int(step), *map(_digits, rest)] for step, *rest in history.drop(columns="seed").values.tolist()]
-        row = {"seed": seed, "best_step": best["step"], "valid": best["loss"], "curve": json.dumps(curve)}
+        best = (
+            history.loc[history.loss.idxmin()]
+            if history.loss.notna().any()
+            else {"step": None, "loss": None}
+        )
+        curve = [
+            [int(step), *map(_digits, rest)]
+            for step, *rest in history.drop(columns="seed").values.tolist()
+        ]
+        row = {
+            "seed": seed,
+            "best_step": best["step"],
+            "valid": best["loss"],
+            "curve": json.dumps(curve),
+        }
         rows.append(shared | row | {"diverged_at": run.diverged.get(seed)} | columns)
     return rows
 
@@ -129,19 +159,37 @@ def _digits(value):
 def tuning_calls(tasks, biases=("default",), share=1.0, rates=RATES):
     """Every learning rate for each cell and task, the GRU at equal parameters, on the tuning seeds."""
     made = product(tasks, biases, (MODELS[0], MODELS[2]), rates)
-    return [_call("tuning", task, model, bias, rate, share, TUNING_SEEDS) for task, bias, model, rate in made]
+    return [
+        _call("tuning", task, model, bias, rate, share, TUNING_SEEDS)
+        for task, bias, model, rate in made
+    ]
 
 
 def final_calls(tuned, tasks, models=MODELS, biases=("default",), shares=(1.0,)):
     """The ten seeds at the learning rate with the lowest best validation loss, mean of the tuning seeds in ``tuned``; a
-    seed that never had a finite loss counts as infinitely bad."""
+    seed that never had a finite loss counts as infinitely bad.
+    """
     rows = tuned[tuned.phase == "tuning"]
-    mean = rows.valid.fillna(float("inf")).groupby([rows.task, rows.cell, rows.bias, rows.learning_rate]).mean()
+    mean = (
+        rows.valid.fillna(float("inf"))
+        .groupby([rows.task, rows.cell, rows.bias, rows.learning_rate])
+        .mean()
+    )
     made = product(tasks, biases, models, shares)
     rate = lambda task, model, bias: mean.loc[task, model[0], bias].idxmin().item()
-    return [_call("final", task, model, b, rate(task, model, b), share, SEEDS) for task, b, model, share in made]
+    return [
+        _call("final", task, model, b, rate(task, model, b), share, SEEDS)
+        for task, b, model, share in made
+    ]
 
 
 def _call(phase, task, model, bias, rate, share, seeds):
-    key = {"phase": phase, "task": task, "cell": model[0], "matched": model[1], "bias": bias, "learning_rate": rate}
+    key = {
+        "phase": phase,
+        "task": task,
+        "cell": model[0],
+        "matched": model[1],
+        "bias": bias,
+        "learning_rate": rate,
+    }
     return key | {"share": share, "seeds": seeds}

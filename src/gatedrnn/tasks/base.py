@@ -5,7 +5,8 @@ torch's default dtype decides the precision of x and not which numbers are drawn
 best *memoryless* answer, a function of the current input and the number of the step and nothing else;
 ``oracle(x)``, a prediction ``(B, T, O)`` that solves the task. Wrong arguments are ValueErrors. A ``Batch`` is x
 ``(B, T, I)`` float, y ``(B, T)`` int64 or ``(B, T, O)`` float, and mask ``(B, T)`` bool, True where a step is scored.
-In the examples time runs to the right, and - is not scored."""
+In the examples time runs to the right, and - is not scored.
+"""
 
 import math
 from collections import namedtuple
@@ -38,10 +39,13 @@ def generator(seed, step, stream="train"):
 
 def loss(kind, prediction, batch):
     """The mean loss of the scored steps: ``(...)`` for a prediction ``(..., B, T, O)``; the batch may lack the dots.
-    The prediction holds logits for "cross_entropy" and "bernoulli"."""
+    The prediction holds logits for "cross_entropy" and "bernoulli".
+    """
     y, mask = _fit(kind, prediction, batch)
     if kind == "cross_entropy":
-        losses = F.cross_entropy(prediction.flatten(0, -2), y.flatten(), reduction="none").view(mask.shape)
+        losses = F.cross_entropy(prediction.flatten(0, -2), y.flatten(), reduction="none").view(
+            mask.shape
+        )
     elif kind == "bernoulli":
         losses = F.binary_cross_entropy_with_logits(prediction, y, reduction="none").sum(-1)
     else:
@@ -52,7 +56,8 @@ def loss(kind, prediction, batch):
 
 def score(kind, prediction, batch):
     """The fraction of scored steps that are right: the largest logit is that of the class, or each error < TOLERANCE.
-    For "bernoulli" the fraction of right keys, logit > 0 where y is 1: high for silence alone if most keys are 0."""
+    For "bernoulli" the fraction of right keys, logit > 0 where y is 1: high for silence alone if most keys are 0.
+    """
     y, mask = _fit(kind, prediction, batch)
     if kind == "cross_entropy":
         right = prediction.argmax(-1) == y
@@ -64,21 +69,27 @@ def score(kind, prediction, batch):
 
 
 def _fit(kind, prediction, batch):
-    """y and mask expanded to the leading axes of the prediction. Unchecked, torch would broadcast in silence."""
+    """Y and mask expanded to the leading axes of the prediction. Unchecked, torch would broadcast in silence."""
     y, mask, steps = batch.y, batch.mask, prediction.shape[:-1]
     dense = kind != "cross_entropy"
     shape = prediction.shape if dense else steps
     fits = kind in KINDS and y.ndim - dense == mask.ndim >= 2
     if not fits or y.shape != shape[-y.ndim :] or mask.shape != steps[-mask.ndim :]:
         given = f"prediction {tuple(prediction.shape)}, y {tuple(y.shape)}, mask {tuple(mask.shape)}, loss {kind!r}"
-        raise ValueError(f"{given}: not a prediction (..., B, T, O), a batch (B, T) and one of {', '.join(KINDS)}")
+        raise ValueError(
+            f"{given}: not a prediction (..., B, T, O), a batch (B, T) and one of {', '.join(KINDS)}"
+        )
     if not mask.flatten(-2).any(-1).all():
         raise ValueError("the batch has no scored step: its mask is False everywhere")
     return y.expand(shape), mask.expand(steps)
 
 
 def whole_number(name, value, least=1, most=math.inf):
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or not least <= value <= most:
+    if (
+        not isinstance(value, int | np.integer)
+        or isinstance(value, bool)
+        or not least <= value <= most
+    ):
         raise ValueError(f"{name} must be a whole number from {least} to {most}, not {value!r}")
     return int(value)
 
@@ -87,9 +98,13 @@ class Task:
     """What the tasks share. Each draws its inputs; the oracle answers them, and the last ``scored`` steps count."""
 
     loss, shortest, longest, scored = "cross_entropy", 1, math.inf, 1
-    _memoryless = lambda self, length: math.log(self.output_size)  # all classes equally likely, if the input is no help
+    _memoryless = lambda self, length: math.log(
+        self.output_size
+    )  # all classes equally likely, if the input is no help
     baseline = lambda self, length: self._memoryless(self.check_length(length))
-    check_length = lambda self, length: whole_number(f"length of {type(self).__name__}", length, self.shortest, self.longest)
+    check_length = lambda self, length: whole_number(
+        f"length of {type(self).__name__}", length, self.shortest, self.longest
+    )
 
     def __post_init__(self):
         for field in fields(self):
@@ -97,27 +112,39 @@ class Task:
 
     def batch(self, generator, batch_size, length):
         if not isinstance(generator, torch.Generator):
-            raise ValueError(f"generator must be a torch.Generator, as from tasks.generator(0, 0), not {generator!r}")
-        return self._draw(generator, whole_number("batch_size", batch_size), self.check_length(length))
+            raise ValueError(
+                f"generator must be a torch.Generator, as from tasks.generator(0, 0), not {generator!r}"
+            )
+        return self._draw(
+            generator, whole_number("batch_size", batch_size), self.check_length(length)
+        )
 
     def _draw(self, generator, B, length):
         x = self._inputs(generator, B, length).to(torch.get_default_dtype())
         mask = (torch.arange(x.shape[1]) >= x.shape[1] - self.scored).repeat(B, 1)
         answer = self.oracle(x)
-        return Batch(x, answer * mask[..., None] if self.loss == "mse" else answer.argmax(-1) * mask, mask)
+        return Batch(
+            x, answer * mask[..., None] if self.loss == "mse" else answer.argmax(-1) * mask, mask
+        )
 
 
 @dataclass(frozen=True)
 class Varied:
     """A task whose training batches each have a length of their own, uniform from its shortest to ``length``; it is
-    validated on 256 sequences of the full length."""
+    validated on 256 sequences of the full length.
+    """
 
     task: Task
-    input_size, output_size = property(lambda self: self.task.input_size), property(lambda self: self.task.output_size)
+    input_size, output_size = (
+        property(lambda self: self.task.input_size),
+        property(lambda self: self.task.output_size),
+    )
     loss = property(lambda self: self.task.loss)
 
     def batch(self, generator, batch_size, length):
-        drawn = torch.randint(self.task.shortest, self.task.check_length(length) + 1, (1,), generator=generator)
+        drawn = torch.randint(
+            self.task.shortest, self.task.check_length(length) + 1, (1,), generator=generator
+        )
         return self.task.batch(generator, batch_size, drawn.item())
 
     def part(self, name, length):
@@ -125,7 +152,9 @@ class Varied:
         return self.task.batch(generator(0, 0, name), 256, length)
 
 
-entropy = lambda p: float(-(p * np.log(np.where(p > 0, p, 1))).sum(-1).mean())  # of distributions (..., n), their mean
+entropy = lambda p: float(
+    -(p * np.log(np.where(p > 0, p, 1))).sum(-1).mean()
+)  # of distributions (..., n), their mean
 
 
 def certain(classes, number):

@@ -1,6 +1,7 @@
 """Tasks with formal languages, used like those of ``tasks``.
 
-In the examples time runs to the right, and - is not scored."""
+In the examples time runs to the right, and - is not scored.
+"""
 
 import math
 from dataclasses import dataclass
@@ -16,35 +17,51 @@ from gatedrnn.tasks.base import CERTAIN, Batch, Task, certain, entropy
 class Parity(Task):
     """Say at every step whether the ones so far are odd in number. Source: Delétang et al. 2023.
     length 6:   input    1 0 1 1 0 1        They score the end of strings of random length. The beginning of a random
-                target   1 1 0 1 1 0        string is one, too: this trains on all lengths up to ours at once."""
+                target   1 1 0 1 1 0        string is one, too: this trains on all lengths up to ours at once.
+    """
 
     input_size, output_size, scored = 1, 2, math.inf
-    _memoryless = lambda self, T: (1 - 1 / T) * math.log(2)  # the first bit is its own answer; then it is a coin
+    _memoryless = lambda self, T: (
+        (1 - 1 / T) * math.log(2)
+    )  # the first bit is its own answer; then it is a coin
     _inputs = lambda self, generator, B, T: torch.randint(0, 2, (B, T, 1), generator=generator)
-    oracle = lambda self, x: CERTAIN * (1 - 2 * x).cumprod(1) * x.new_tensor([1, -1])  # every one turns the sign
+    oracle = lambda self, x: (
+        CERTAIN * (1 - 2 * x).cumprod(1) * x.new_tensor([1, -1])
+    )  # every one turns the sign
 
 
 @dataclass(frozen=True)
 class AnBn(Task):
     """Predict the next symbol of a word a^n b^n, n from 1 to ``length``. Source: Weiss, Goldberg and Yahav 2018.
     n = 3:   input    # a a a b b b        scored from the first b on: before it nobody can know,
-             target   - - - - b b #        after it everything is determined; # fills up shorter words"""
+             target   - - - - b b #        after it everything is determined; # fills up shorter words
+    """
 
     input_size, output_size, letters = 3, 3, 2  # the symbols # a b
     # Input b at step t, counted from 0, fits the words with t/2 <= n < t, all equally likely. If t is odd none of them
     # ends there. If t = 2k, one of m = min(k, N + 1 - k) does, and together they lose m ln m - (m - 1) ln(m - 1).
     # Summed over k this telescopes twice, up to N/2 rounded down and up; N (N + 1) / 2 steps are scored in the N words.
-    _memoryless = lambda self, N: 2 * sum(m * math.log(max(m, 1)) for m in (N // 2, N - N // 2)) / (N * (N + 1))
-    _draw = lambda self, generator, B, N: self.words(torch.randint(1, N + 1, (B,), generator=generator))
+    _memoryless = lambda self, N: (
+        2 * sum(m * math.log(max(m, 1)) for m in (N // 2, N - N // 2)) / (N * (N + 1))
+    )
+    _draw = lambda self, generator, B, N: self.words(
+        torch.randint(1, N + 1, (B,), generator=generator)
+    )
 
     def words(self, counts):
         """The words of these n, in their order: a ``Batch`` with T = ``letters`` * max(n) + 1."""
         n = torch.as_tensor(counts)
         if n.ndim != 1 or n.is_floating_point() or not len(n) or n.min() < 1:
-            raise ValueError(f"counts must be a list of whole numbers of at least 1, not {counts!r}")
+            raise ValueError(
+                f"counts must be a list of whole numbers of at least 1, not {counts!r}"
+            )
         n, t, k = n[:, None], torch.arange(self.letters * n.max() + 2), self.letters
         word = ((t - 1) // n + 1) * ((t > 0) & (t <= k * n))  # (B, T + 1)
-        return Batch(F.one_hot(word[:, :-1], k + 1).to(torch.get_default_dtype()), word[:, 1:], word[:, :-1] >= 2)
+        return Batch(
+            F.one_hot(word[:, :-1], k + 1).to(torch.get_default_dtype()),
+            word[:, 1:],
+            word[:, :-1] >= 2,
+        )
 
     def oracle(self, x):
         a, b = x[..., 1].cumsum(1), x[..., 2].cumsum(1)
@@ -55,7 +72,8 @@ class AnBn(Task):
 class AnBnCn(AnBn):
     """Predict the next symbol of a word a^n b^n c^n, n from 1 to ``length``. Source: Weiss, Goldberg and Yahav 2018.
     n = 2:   input    # a a b b c c        scored from the first b on: before it nobody can know,
-             target   - - - b c c #        after it everything is determined; # fills up shorter words"""
+             target   - - - b c c #        after it everything is determined; # fills up shorter words
+    """
 
     input_size, output_size, letters = 4, 4, 3  # the symbols # a b c
 
@@ -77,7 +95,8 @@ class AnBnCn(AnBn):
 class Dyck1(Task):
     """Say at every step whether all brackets are closed. Source: after Suzgun et al. 2019, who ask what may come next.
     length 6:   input    ( ( ) ) ( (        at depth 0 a bracket opens, else a fair coin decides
-                target   0 0 0 1 0 0"""
+                target   0 0 0 1 0 0
+    """
 
     input_size, output_size, scored = 2, 2, math.inf
 
@@ -108,12 +127,17 @@ class Dyck1(Task):
 class CycleNavigation(Task):
     """Say at every step where on a cycle of ``modulus`` places one stands. Source: Delétang et al. 2023.
     modulus 5, length 6:   input    + + 0 - + +        one place on, back, or none
-                           target   1 2 2 1 2 3"""
+                           target   1 2 2 1 2 3
+    """
 
     modulus: int = 5
     input_size, output_size, scored = 3, property(lambda self: self.modulus), math.inf
-    _inputs = lambda self, generator, B, T: F.one_hot(torch.randint(0, 3, (B, T), generator=generator), 3)
-    oracle = lambda self, x: certain((x[..., 2] - x[..., 0]).cumsum(1).long() % self.modulus, self.modulus)
+    _inputs = lambda self, generator, B, T: F.one_hot(
+        torch.randint(0, 3, (B, T), generator=generator), 3
+    )
+    oracle = lambda self, x: certain(
+        (x[..., 2] - x[..., 0]).cumsum(1).long() % self.modulus, self.modulus
+    )
 
     def _memoryless(self, T):
         """The doubt about where one stood before the step."""
@@ -128,10 +152,14 @@ class CycleNavigation(Task):
 class ReverseString(Task):
     """Read ``length`` symbols, then give them back from the last to the first. Source: Delétang et al. 2023.
     symbols 2, length 3:   input    1 0 0 ? ? ?
-                           target   - - - 0 0 1"""
+                           target   - - - 0 0 1
+    """
 
     symbols: int = 2
-    input_size, output_size = property(lambda self: self.symbols + 1), property(lambda self: self.symbols)
+    input_size, output_size = (
+        property(lambda self: self.symbols + 1),
+        property(lambda self: self.symbols),
+    )
 
     def _draw(self, generator, B, length):
         x = self._inputs(generator, B, length).to(torch.get_default_dtype())
@@ -153,7 +181,8 @@ class ReverseString(Task):
 class BucketSort(ReverseString):
     """Read ``length`` symbols, then give them back in ascending order. Source: Delétang et al. 2023.
     symbols 5, length 4:   input    3 0 4 0 ? ? ? ?
-                           target   - - - - 0 0 3 4"""
+                           target   - - - - 0 0 3 4
+    """
 
     symbols: int = 5
     _answer = lambda self, word: word.sort(1).values

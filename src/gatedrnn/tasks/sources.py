@@ -16,7 +16,10 @@ def _table(order):
     rng = np.random.default_rng(order)
     while True:
         ones = rng.integers(0, 2, 2**order)
-        if all((ones.reshape(-1, 2, 2**k)[:, 0] != ones.reshape(-1, 2, 2**k)[:, 1]).any() for k in range(order)):
+        if all(
+            (ones.reshape(-1, 2, 2**k)[:, 0] != ones.reshape(-1, 2, 2**k)[:, 1]).any()
+            for k in range(order)
+        ):
             return np.where(ones == 1, 0.9, 0.1)
 
 
@@ -25,7 +28,8 @@ class Markov(Task):
     """Predict the next symbol of a binary source whose chances, 9 to 1, depend on the last ``order`` symbols. Ours.
     input    0 1 1 0 1        target: the next input. The table is drawn once for each order; the symbols before the
     target   1 1 0 1 1        first are random and not shown. ``floor`` is the loss of the source itself, once it has
-    seen ``order`` symbols; no ``oracle`` can be better."""
+    seen ``order`` symbols; no ``oracle`` can be better.
+    """
 
     order: int = 3
     input_size, output_size = 2, 2
@@ -62,8 +66,12 @@ class Markov(Task):
         ones, total = _table(self.order), 0.0
         chances, context = np.stack([1 - ones, ones], 1), np.full(len(ones), 1 / len(ones))
         for _ in range(T):
-            context = (context[:, None] * chances).reshape(2, -1).sum(0)  # a symbol is shown, the oldest drops out
-            pairs = (context[:, None] * chances).reshape(-1, 2, 2).sum(0)  # (the last symbol, the next)
+            context = (
+                (context[:, None] * chances).reshape(2, -1).sum(0)
+            )  # a symbol is shown, the oldest drops out
+            pairs = (
+                (context[:, None] * chances).reshape(-1, 2, 2).sum(0)
+            )  # (the last symbol, the next)
             total -= (pairs * np.log(pairs / pairs.sum(1, keepdims=True))).sum()
         return float(total / T)
 
@@ -72,7 +80,8 @@ class Markov(Task):
 class RandomWalk(Task):
     """Where is a random walk after its next step? Each step is drawn from the standard normal distribution. Ours.
     input    0.3 1.1 0.7 -0.2        ``y`` is (B, T, 1), the next position; every step is scored. No ``oracle`` can do
-    target   1.1 0.7 -0.2 0.9        better than the last position, whose error, ``floor``, is that of a step"""
+    target   1.1 0.7 -0.2 0.9        better than the last position, whose error, ``floor``, is that of a step
+    """
 
     input_size, output_size, loss, floor = 1, 1, "mse", 1.0
     oracle = lambda self, x: x

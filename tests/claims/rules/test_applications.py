@@ -26,17 +26,36 @@ def both(column, lstm, gru, seeds, spread=0.0, **where):
     """Rows of the LSTM and of both GRUs around two values; the LSTM's seeds alternate by ``spread``."""
     for seed in range(seeds):
         value = lstm + spread * JITTER[seed]
-        yield where | {"phase": "final", "cell": "lstm", "matched": "reference", "seed": seed, column: value}
+        yield where | {
+            "phase": "final",
+            "cell": "lstm",
+            "matched": "reference",
+            "seed": seed,
+            column: value,
+        }
         for how in ("parameters", "hidden size"):
-            yield where | {"phase": "final", "cell": "gru", "matched": how, "seed": seed, column: gru}
+            yield where | {
+                "phase": "final",
+                "cell": "gru",
+                "matched": how,
+                "seed": seed,
+                column: gru,
+            }
 
 
 @pytest.mark.parametrize(
     ("lead", "spread", "expected"),
-    [(2, 0.1, "Supported"), (0.5, 0.1, "Not supported"), (-3, 0.1, "Not supported"), (1.5, 8, "Inconclusive")],
+    [
+        (2, 0.1, "Supported"),
+        (0.5, 0.1, "Not supported"),
+        (-3, 0.1, "Not supported"),
+        (1.5, 8, "Inconclusive"),
+    ],
 )
 def test_speech_strings(lead, spread, expected, folder):
-    store(folder, "strings", both("accuracy", 0.9 + lead / 100, 0.9, 10, spread / 100, task="three"))
+    store(
+        folder, "strings", both("accuracy", 0.9 + lead / 100, 0.9, 10, spread / 100, task="three")
+    )
     found = judged("C25")
     assert found.verdict == expected
     assert found.details.difference[0] == pytest.approx(lead)
@@ -48,7 +67,9 @@ def test_speech_strings(lead, spread, expected, folder):
 )
 def test_language(leads, expected, folder):
     rows = [
-        row for w, lead in zip((64, 128), leads, strict=True) for row in both("nats", 1.2 - lead, 1.2, 5, 1e-3, width=w)
+        row
+        for w, lead in zip((64, 128), leads, strict=True)
+        for row in both("nats", 1.2 - lead, 1.2, 5, 1e-3, width=w)
     ]
     store(folder, "language", rows)
     assert judged("C26").verdict == expected
@@ -78,9 +99,17 @@ def test_context(useful, gaps, expected, folder):
 
 def devices(leads, spread=0.2, tuned=0.8):
     for width, lead in zip((4, 8, 16, 32, 64), leads, strict=True):
-        yield from both("accuracy_int8", 0.8 - lead / 100, 0.8, 5, spread / 100, width=width, learning_rate=0.01)
+        yield from both(
+            "accuracy_int8", 0.8 - lead / 100, 0.8, 5, spread / 100, width=width, learning_rate=0.01
+        )
         for cell in ("lstm", "gru"):
-            row = {"phase": "tuning", "width": width, "cell": cell, "matched": "x", "learning_rate": 0.01}
+            row = {
+                "phase": "tuning",
+                "width": width,
+                "cell": cell,
+                "matched": "x",
+                "learning_rate": 0.01,
+            }
             yield from (row | {"seed": s, "valid_accuracy": tuned} for s in (100, 101))
 
 
@@ -101,7 +130,9 @@ def test_equal_bytes(leads, spread, expected, folder):
 def test_equal_bytes_is_mixed_when_sizes_disagree_and_none_prevails(folder):
     rows = [*devices((2, 2, 0, 0, 1.2), 0.2)]
     wide = [
-        r | {"accuracy_int8": 0.8 + 0.05 * JITTER[r["seed"] % 10]} if (r["width"], r["cell"]) == (64, "lstm") else r
+        r | {"accuracy_int8": 0.8 + 0.05 * JITTER[r["seed"] % 10]}
+        if (r["width"], r["cell"]) == (64, "lstm")
+        else r
         for r in rows
     ]
     store(folder, "quantisation", wide)
@@ -122,7 +153,10 @@ def latencies(**late):
             for width in (32, 64, 128, 256):
                 for matched in ("parameters", "hidden size"):
                     row = {"kernel": kernel, "load": load, "width": width, "matched": matched}
-                    slow = {f"{cell}_p99": 12.0 if (load, width) == place else 0.2 for cell, place in late.items()}
+                    slow = {
+                        f"{cell}_p99": 12.0 if (load, width) == place else 0.2
+                        for cell, place in late.items()
+                    }
                     yield row | {"lstm_p99": 0.3, "gru_p99": 0.2} | slow
 
 
@@ -158,7 +192,11 @@ def test_a_latency_less_is_no_result(folder):
 def test_online(ratios, expected, folder):
     names = ("switching", "mackey-glass", "arm")
     spread = lambda k: 0.2 if (expected, k) == ("Mixed", 2) else 1e-3
-    rows = [row for k, s in enumerate(names) for row in both("mse", 1.0, ratios[k], 10, spread(k), stream=s)]
+    rows = [
+        row
+        for k, s in enumerate(names)
+        for row in both("mse", 1.0, ratios[k], 10, spread(k), stream=s)
+    ]
     store(folder, "online", rows)
     assert judged("C23").verdict == expected
 
@@ -213,9 +251,17 @@ MADE = {
     "C21": lambda folder: store(folder, "quantisation", devices((2,) * 5)),
     "C22": lambda folder: store(folder, "latency", latencies()),
     "C23": lambda folder: store(
-        folder, "online", [r for s in ("switching", "mackey-glass", "arm") for r in both("mse", 1.0, 1.0, 10, stream=s)]
+        folder,
+        "online",
+        [
+            r
+            for s in ("switching", "mackey-glass", "arm")
+            for r in both("mse", 1.0, 1.0, 10, stream=s)
+        ],
     ),
-    "C25": lambda folder: store(folder, "strings", both("accuracy", 0.9, 0.9, 10, 0.01, task="three")),
+    "C25": lambda folder: store(
+        folder, "strings", both("accuracy", 0.9, 0.9, 10, 0.01, task="three")
+    ),
     "C26": lambda folder: store(
         folder, "language", [r for w in (64, 128) for r in both("nats", 1.2, 1.2, 5, 1e-3, width=w)]
     ),
@@ -247,7 +293,10 @@ def music(small, large):
     for size, values in (("small", small), ("large", large)):
         for cell, value in values.items():
             where = {"phase": "final", "size": size, "cell": cell}
-            yield from (where | {"seed": s, "nats": value + 0.001 * JITTER[s] * (cell == "lstm")} for s in range(5))
+            yield from (
+                where | {"seed": s, "nats": value + 0.001 * JITTER[s] * (cell == "lstm")}
+                for s in range(5)
+            )
 
 
 @pytest.mark.parametrize(
@@ -267,7 +316,14 @@ def test_r5(folder):
     def write(lstm, rnn):
         rows = [row for w in (64, 128) for row in both("nats", lstm, 1.2, 5, 1e-3, width=w)]
         rows += [
-            {"phase": "final", "cell": "rnn", "matched": "hidden size", "seed": s, "nats": rnn, "width": w}
+            {
+                "phase": "final",
+                "cell": "rnn",
+                "matched": "hidden size",
+                "seed": s,
+                "nats": rnn,
+                "width": w,
+            }
             for w in (64, 128)
             for s in range(5)
         ]
@@ -281,11 +337,16 @@ def test_r5(folder):
 
 def test_both_cells_must_lie_within_the_range_at_their_best_rate(folder):
     rows = [*devices((2,) * 5)]
-    slow = [r | {"learning_rate": 0.003, "valid_accuracy": 0.1} for r in rows if r["phase"] == "tuning"]
+    slow = [
+        r | {"learning_rate": 0.003, "valid_accuracy": 0.1} for r in rows if r["phase"] == "tuning"
+    ]
     store(folder, "quantisation", [*rows, *slow])
     assert judged("C21").verdict == "Supported"
     for cell in ("lstm", "gru"):
-        good = [r | {"valid_accuracy": 0.98} if (r["phase"], r["cell"]) == ("tuning", cell) else r for r in rows]
+        good = [
+            r | {"valid_accuracy": 0.98} if (r["phase"], r["cell"]) == ("tuning", cell) else r
+            for r in rows
+        ]
         store(folder, "quantisation", good)
         assert judged("C21").verdict == "Inconclusive"
 
@@ -293,13 +354,19 @@ def test_both_cells_must_lie_within_the_range_at_their_best_rate(folder):
 @pytest.mark.parametrize(("useful", "spread"), [((100, 40), 60), ((44, 40), 20)])
 def test_a_useful_context_that_varies_is_no_evidence(useful, spread, folder):
     lstm = lambda row: row["useful"] + spread * JITTER[row["seed"]] * (row["cell"] == "lstm")
-    store(folder, "language", [row | {"useful": lstm(row)} for row in language_rows(useful, (0.0, 0.05))])
+    store(
+        folder,
+        "language",
+        [row | {"useful": lstm(row)} for row in language_rows(useful, (0.0, 0.05))],
+    )
     assert judged("C27").verdict == "Inconclusive"
 
 
 def test_a_stream_error_that_varies_is_no_evidence(folder):
     names = ("switching", "mackey-glass", "arm")
-    store(folder, "online", [row for s in names for row in both("mse", 1.0, 0.7, 10, 0.6, stream=s)])
+    store(
+        folder, "online", [row for s in names for row in both("mse", 1.0, 0.7, 10, 0.6, stream=s)]
+    )
     found = judged("C23")
     assert (found.details.difference < 0.95).all()
     assert found.verdict == "Inconclusive"
@@ -314,7 +381,13 @@ def test_r5_judges_each_width_and_the_lstm_against_the_rnn(folder):
     rows = []
     for width, lstm, rnn in ((64, 1.25, 1.22), (128, 1.15, 1.17)):
         rows += both("nats", lstm, 1.2, 5, 1e-3, width=width)
-        rnns = {"phase": "final", "cell": "rnn", "matched": "hidden size", "width": width, "nats": rnn}
+        rnns = {
+            "phase": "final",
+            "cell": "rnn",
+            "matched": "hidden size",
+            "width": width,
+            "nats": rnn,
+        }
         rows += [rnns | {"seed": s} for s in range(5)]
     store(folder, "language", rows)
     assert list(replications.table("R5").holds) == ["pass", "fail", "fail", "pass"]
@@ -322,12 +395,17 @@ def test_r5_judges_each_width_and_the_lstm_against_the_rnn(folder):
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_devices_without_tuning_are_no_result(cell, folder):
-    rows = [r for r in devices((2,) * 5) if (r["phase"], r["cell"], r["width"]) != ("tuning", cell, 8)]
+    rows = [
+        r for r in devices((2,) * 5) if (r["phase"], r["cell"], r["width"]) != ("tuning", cell, 8)
+    ]
     store(folder, "quantisation", rows)
     assert judged("C21").verdict == "No result"
 
 
 def test_one_open_size_does_not_make_a_verdict_mixed(folder):
-    rows = [*both("nats", 1.3, 1.2, 5, 1e-3, width=64), *both("nats", 1.185, 1.2, 5, 0.1, width=128)]
+    rows = [
+        *both("nats", 1.3, 1.2, 5, 1e-3, width=64),
+        *both("nats", 1.185, 1.2, 5, 0.1, width=128),
+    ]
     store(folder, "language", rows)
     assert judged("C26").verdict == "Inconclusive"

@@ -32,7 +32,9 @@ def both(lead, spread=0.01, base=50.0, seeds=TEN, **where):
 
 
 def named(rows, **columns):
-    return [{**row, **{name: change(row["value"]) for name, change in columns.items()}} for row in rows]
+    return [
+        {**row, **{name: change(row["value"]) for name, change in columns.items()}} for row in rows
+    ]
 
 
 def word(id):
@@ -60,7 +62,9 @@ def test_control(leads, expected, folder):
 
 
 def test_control_is_inconclusive_when_the_interval_is_wide(folder):
-    rows = [row for task in ("accumulate", "clear") for row in both(4, 20, phase="final", task=task)]
+    rows = [
+        row for task in ("accumulate", "clear") for row in both(4, 20, phase="final", task=task)
+    ]
     rows += [row for task in ("latch", "overwrite") for row in both(0, phase="final", task=task)]
     store(folder, "control", named(rows, accuracy=lambda v: v / 100))
     assert word("C05") == "Inconclusive"
@@ -70,11 +74,17 @@ def gradients(folder, before, after, other):
     """Made-up curves that fall below the mark at these lags, {cell: lag}."""
     curve = lambda lag: json.dumps([1.0] * lag + [1e-4] * (200 - lag))
     rows = []
-    for bias, cells in (("default", ("rnn", "lstm", "gru")), ("one", ("lstm", "gru")), ("chrono", ("lstm", "gru"))):
+    for bias, cells in (
+        ("default", ("rnn", "lstm", "gru")),
+        ("one", ("lstm", "gru")),
+        ("chrono", ("lstm", "gru")),
+    ):
         for cell in cells:
             early = before[cell] if bias == "default" else other
             texts = {"gradient_before": curve(early), "gradient_after": curve(after[cell])}
-            rows += [{"task": "adding", "cell": cell, "bias": bias, "seed": seed} | texts for seed in TEN]
+            rows += [
+                {"task": "adding", "cell": cell, "bias": bias, "seed": seed} | texts for seed in TEN
+            ]
     store(folder, "retention", rows)
 
 
@@ -102,7 +112,14 @@ def test_a_curve_that_never_falls_counts_with_its_length():
 def ladder(folder, steps):
     """Steps to solve, {cell: steps}, with a little spread; -1 is never."""
     rows = [
-        {"part": "ladder", "phase": "final", "task": task, "cell": cell, "seed": seed, "steps": 2000}
+        {
+            "part": "ladder",
+            "phase": "final",
+            "task": task,
+            "cell": cell,
+            "seed": seed,
+            "steps": 2000,
+        }
         | {"solved_at": n + 10 * seed if n >= 0 else -1}
         for task in ("adding", "xor")
         for cell, n in steps.items()
@@ -145,7 +162,14 @@ def reach(folder, lstm, gru, horizons):
                 ]
     store(folder, "long_range", rows)
     counted = [
-        {"words": "drawn", "cell": cell, "matched": how, "bias": bias, "seed": seed, "horizon": horizons[cell == "gru"]}
+        {
+            "words": "drawn",
+            "cell": cell,
+            "matched": how,
+            "bias": bias,
+            "seed": seed,
+            "horizon": horizons[cell == "gru"],
+        }
         for cell, how in (("lstm", "reference"), ("gru", "parameters"), ("gru", "hidden size"))
         for bias in ("default", "chrono")
         for seed in TEN
@@ -168,9 +192,16 @@ def test_long_range(lstm, gru, horizons, expected, folder):
     tasks = ("adding", "recall", "pixels")
     reach(folder, dict(zip(tasks, lstm, strict=True)), dict(zip(tasks, gru, strict=True)), horizons)
     if expected == "Inconclusive":
-        reach(folder, {"adding": 100, "recall": 50, "pixels": 298}, {"adding": 50, "pixels": 198}, (150, 100))
+        reach(
+            folder,
+            {"adding": 100, "recall": 50, "pixels": 298},
+            {"adding": 50, "pixels": 198},
+            (150, 100),
+        )
         rows = pd.read_csv(folder / "long_range.csv")
-        rows.loc[(rows.cell == "lstm") & (rows.seed > 4) & (rows.task != "pixels"), "quality"] = 20.0
+        rows.loc[(rows.cell == "lstm") & (rows.seed > 4) & (rows.task != "pixels"), "quality"] = (
+            20.0
+        )
         rows.to_csv(folder / "long_range.csv", index=False)
     assert word("C08") == expected
 
@@ -187,13 +218,21 @@ def leads(folder, slope, spread=0.0):
         for n in lengths:
             made = both(0, 0, phase="final", task=task, length=n, bias="default")
             gain = lambda seed, n=n: (slope + spread * JITTER[seed]) * np.log2(n)
-            rows += [row | {"quality": row["value"] + (row["cell"] == "gru") * gain(row["seed"])} for row in made]
+            rows += [
+                row | {"quality": row["value"] + (row["cell"] == "gru") * gain(row["seed"])}
+                for row in made
+            ]
     store(folder, "long_range", rows)
 
 
 @pytest.mark.parametrize(
     ("slope", "spread", "expected"),
-    [(-3, 0.1, "Supported"), (3, 0.1, "Not supported"), (0, 0.1, "Not supported"), (0, 9, "Inconclusive")],
+    [
+        (-3, 0.1, "Supported"),
+        (3, 0.1, "Not supported"),
+        (0, 0.1, "Not supported"),
+        (0, 9, "Inconclusive"),
+    ],
 )
 def test_length_slope(slope, spread, expected, folder):
     leads(folder, slope, spread)
@@ -215,7 +254,10 @@ def test_complexity(at_one, slope, spread, expected, folder):
     for order in REGIME["C10"]["orders"]:
         lead = lambda seed, order=order: at_one + (slope + spread * JITTER[seed]) * (order - 1)
         made = both(0, 0, 0.5, phase="final", task=f"markov {order}")
-        rows += [row | {"loss": row["value"] + (row["cell"] == "gru") * lead(row["seed"])} for row in made]
+        rows += [
+            row | {"loss": row["value"] + (row["cell"] == "gru") * lead(row["seed"])}
+            for row in made
+        ]
     store(folder, "control", rows)
     assert word("C10") == expected
 
@@ -230,7 +272,11 @@ def test_complexity(at_one, slope, spread, expected, folder):
 )
 def test_languages(counters, others, expected, folder):
     tasks = [*REGIME["C11"]["families"]["counters"], *REGIME["C11"]["families"]["others"]]
-    rows = [row for t, lead in zip(tasks, counters + others, strict=True) for row in both(lead, phase="final", task=t)]
+    rows = [
+        row
+        for t, lead in zip(tasks, counters + others, strict=True)
+        for row in both(lead, phase="final", task=t)
+    ]
     store(folder, "languages", named(rows, strings=lambda v: v / 100))
     assert word("C11") == expected
 
@@ -238,12 +284,21 @@ def test_languages(counters, others, expected, folder):
 def preserved(folder, adding, recall):
     rows = []
     for task, length, good in (("adding", 200, adding), ("recall", 100, recall)):
-        where = {"phase": "final", "task": task, "length": length, "cell": "gru", "matched": "parameters"}
+        where = {
+            "phase": "final",
+            "task": task,
+            "length": length,
+            "cell": "gru",
+            "matched": "parameters",
+        }
         for bias in ("two", "default", "chrono"):
             rows += [
                 where
                 | {"bias": bias, "seed": seed}
-                | {"test_error": 0.001 if seed < good else 0.2, "test_accuracy": 1.0 if seed < good else 0.1}
+                | {
+                    "test_error": 0.001 if seed < good else 0.2,
+                    "test_accuracy": 1.0 if seed < good else 0.1,
+                }
                 for seed in TEN
             ]
     store(folder, "long_range", rows)
@@ -275,7 +330,12 @@ def counted(folder, slopes, top=0.99, horizons=(300, 100)):
 
 @pytest.mark.parametrize(
     ("slope", "top", "expected"),
-    [(0.8, 0.99, "Supported"), (0.2, 0.99, "Not supported"), (0.8, 1.01, "Not supported"), (0.5, 0.99, "Inconclusive")],
+    [
+        (0.8, 0.99, "Supported"),
+        (0.2, 0.99, "Not supported"),
+        (0.8, 1.01, "Not supported"),
+        (0.5, 0.99, "Inconclusive"),
+    ],
 )
 def test_unbounded(slope, top, expected, folder):
     counted(folder, slope, top)
@@ -313,31 +373,61 @@ def test_every_replication_says_what_to_run(folder):
             replications.table(name)
 
 
-@pytest.mark.parametrize(("horizons", "passed"), [((300, 100), 8), ((300, 140), 6), ((140, 100), 2)])
+@pytest.mark.parametrize(
+    ("horizons", "passed"), [((300, 100), 8), ((300, 140), 6), ((140, 100), 2)]
+)
 def test_r1(horizons, passed, folder):
     counted(folder, 0.8, horizons=horizons)
     assert (replications.table("R1").holds == "pass").sum() == passed
 
 
 def test_r4(folder):
-    share = {("lstm", "default"): 0.98, ("gru", "default"): 0.5, ("lstm", "chrono"): 0.1, ("gru", "chrono"): 0.1}
-    rows = [{"cell": c, "bias": b, "seed": s, "share_of_baseline": v} for (c, b), v in share.items() for s in range(5)]
+    share = {
+        ("lstm", "default"): 0.98,
+        ("gru", "default"): 0.5,
+        ("lstm", "chrono"): 0.1,
+        ("gru", "chrono"): 0.1,
+    }
+    rows = [
+        {"cell": c, "bias": b, "seed": s, "share_of_baseline": v}
+        for (c, b), v in share.items()
+        for s in range(5)
+    ]
     store(folder, "copying", rows)
     assert list(replications.table("R4").holds) == ["pass", "fail", "pass"]
 
 
 def r3_rows(**changes):
-    arms = {("gru", "parameters", "default"): (500, 1e-4), ("lstm", "reference", "default"): (-1, 0.16)}
-    arms |= {("lstm", "reference", "chrono"): (600, 1e-4), ("rnn", "hidden size", "default"): (-1, 0.167)} | changes
+    arms = {
+        ("gru", "parameters", "default"): (500, 1e-4),
+        ("lstm", "reference", "default"): (-1, 0.16),
+    }
+    arms |= {
+        ("lstm", "reference", "chrono"): (600, 1e-4),
+        ("rnn", "hidden size", "default"): (-1, 0.167),
+    } | changes
     for (cell, how, bias), (solved, error) in arms.items():
-        where = {"phase": "final", "task": "adding", "length": 200, "cell": cell, "matched": how, "bias": bias}
-        yield from (where | {"seed": s, "steps": 2000, "solved_at": solved, "test_error": error} for s in TEN)
+        where = {
+            "phase": "final",
+            "task": "adding",
+            "length": 200,
+            "cell": cell,
+            "matched": how,
+            "bias": bias,
+        }
+        yield from (
+            where | {"seed": s, "steps": 2000, "solved_at": solved, "test_error": error}
+            for s in TEN
+        )
 
 
 def test_r3(folder):
     store(folder, "long_range", r3_rows())
     assert list(replications.table("R3").holds) == ["pass"] * 4
-    worse = {("gru", "parameters", "default"): (1900, 0.01), ("rnn", "hidden size", "default"): (-1, 0.1)}
+    worse = {
+        ("gru", "parameters", "default"): (1900, 0.01),
+        ("rnn", "hidden size", "default"): (-1, 0.1),
+    }
     rows = [*r3_rows()]
     for row in rows:
         if (key := (row["cell"], row["matched"], row["bias"])) in worse:
@@ -349,14 +439,25 @@ def test_r3(folder):
 def test_r6(folder):
     def write(**scores):
         rows = [
-            {"part": "ablation", "phase": "final", "task": task, "cell": cell, "bias": bias, "seed": s}
+            {
+                "part": "ablation",
+                "phase": "final",
+                "task": task,
+                "cell": cell,
+                "bias": bias,
+                "seed": s,
+            }
             | {"score": value + 0.001 * JITTER[s] * (cell != "lstm")}
             for (task, cell, bias), value in scores["scores"].items()
             for s in range(5)
         ]
         store(folder, "ablations", rows)
 
-    good = {("addition", "lstm", "default"): 90, ("addition", "lstm", "one"): 91, ("addition", "gru", "default"): 91}
+    good = {
+        ("addition", "lstm", "default"): 90,
+        ("addition", "lstm", "one"): 91,
+        ("addition", "gru", "default"): 91,
+    }
     good |= {("addition", "no_forget", "default"): 32, ("addition", "rnn", "default"): 30}
     good |= {("chorales", "lstm", "default"): 8.7, ("chorales", "cifg", "default"): 8.7}
     good |= {("chorales", "no_output_tanh", "default"): 8.8}
@@ -372,7 +473,14 @@ def test_r7(folder):
     share = {"parity": (100, 99, 100), "sort": (90, 70, 50), "reverse": (60, 60, 60)}
     matched = replications.MATCHED
     rows = [
-        {"phase": "final", "task": t, "cell": cell, "matched": matched[cell], "seed": s, "tokens": value / 100}
+        {
+            "phase": "final",
+            "task": t,
+            "cell": cell,
+            "matched": matched[cell],
+            "seed": s,
+            "tokens": value / 100,
+        }
         for t, values in share.items()
         for cell, value in zip(("lstm", "gru", "rnn"), values, strict=True)
         for s in TEN

@@ -29,7 +29,9 @@ def stored(study):
     return results.Store(results.folder() / f"{name}.csv", study.KEYS, [*study.COLUMNS, "error"])
 
 
-@pytest.mark.parametrize("study", [online_study, latency], ids=lambda s: s.__name__.rpartition(".")[2])
+@pytest.mark.parametrize(
+    "study", [online_study, latency], ids=lambda s: s.__name__.rpartition(".")[2]
+)
 def test_every_run_is_stored_once_and_none_failed(study):
     store = stored(study)
     asked = [run for phase in study.PHASES for config in phase(store) for run in sweep.runs(config)]
@@ -43,11 +45,15 @@ def test_a_stored_stream_comes_out_the_same_again(monkeypatch):
     calls = [call for phase in online_study.PHASES for call in phase(store)]
     call = calls[np.random.default_rng().integers(len(calls))]
     make = streams.STREAMS[call["stream"]]
-    monkeypatch.setitem(streams.STREAMS, call["stream"], lambda seed: make(seed)[: streams.WARM + 100])
+    monkeypatch.setitem(
+        streams.STREAMS, call["stream"], lambda seed: make(seed)[: streams.WARM + 100]
+    )
     rows = store.rows()
     for row in online_study.measure(call):
         mine = rows[np.logical_and.reduce([rows[key] == row[key] for key in online_study.KEYS])]
-        np.testing.assert_allclose(json.loads(row["blocks"]), json.loads(mine.blocks.item())[:2], rtol=0.02, atol=1e-4)
+        np.testing.assert_allclose(
+            json.loads(row["blocks"]), json.loads(mine.blocks.item())[:2], rtol=0.02, atol=1e-4
+        )
 
 
 def test_blocks_add_up_to_the_error():
@@ -61,7 +67,9 @@ def test_percentiles_of_a_latency_are_in_order():
     for cell in ("lstm", "gru"):
         assert (rows[f"{cell}_p50"] <= rows[f"{cell}_p99"]).all()
         assert (rows[f"{cell}_p99"] <= rows[f"{cell}_worst"]).all()
-    assert rows.ratio.to_numpy() == pytest.approx((rows.lstm_p50 / rows.gru_p50).to_numpy(), rel=1e-3)
+    assert rows.ratio.to_numpy() == pytest.approx(
+        (rows.lstm_p50 / rows.gru_p50).to_numpy(), rel=1e-3
+    )
 
 
 def test_a_busy_machine_counts_and_stops_counting():
@@ -145,7 +153,9 @@ def test_forecast_errors_and_coverage_of_the_median():
     (row,) = forecasting.tested(model, task)
     assert row["mae"] == pytest.approx(row["median"], rel=1e-5)
     volume = loaders.traffic().traffic_volume.to_numpy()
-    test, valid = (np.abs(volume - task.forecast)[slice(*task.rows(part))] for part in ("test", "valid"))
+    test, valid = (
+        np.abs(volume - task.forecast)[slice(*task.rows(part))] for part in ("test", "valid")
+    )
     assert row["mae"] == pytest.approx(np.nanmean(test), rel=1e-5)
     for level, covered, width in json.loads(row["coverage"]):
         wanted = np.nanquantile(valid, level)
@@ -163,10 +173,16 @@ def test_every_weight_matrix_is_rounded_and_no_bias():
 
 def test_noise_and_cuts_reach_the_strings_that_are_tested(monkeypatch):
     asked = []
-    ends = lambda model, task, length=strings.LENGTH: asked.append((task.noise, length)) or torch.ones(1, task.count)
+    ends = lambda model, task, length=strings.LENGTH: (
+        asked.append((task.noise, length)) or torch.ones(1, task.count)
+    )
     monkeypatch.setattr(strings, "at_ends", ends)
     strings.tested(None, strings.TASKS["three"])
-    assert asked == [(0.0, 40), *((n, 40) for n in strings.NOISES), *((0.0, k) for k in strings.CUTS)]
+    assert asked == [
+        (0.0, 40),
+        *((n, 40) for n in strings.NOISES),
+        *((0.0, k) for k in strings.CUTS),
+    ]
 
 
 def test_a_failed_tuning_seed_is_infinitely_bad(tmp_path):
@@ -174,15 +190,23 @@ def test_a_failed_tuning_seed_is_infinitely_bad(tmp_path):
     rows = stored(strings).rows().query("phase == 'tuning'")
     best = {
         task: mean.idxmin()
-        for task, mean in rows[rows.cell == "lstm"].groupby(["task", "learning_rate"]).valid.mean().groupby("task")
+        for task, mean in rows[rows.cell == "lstm"]
+        .groupby(["task", "learning_rate"])
+        .valid.mean()
+        .groupby("task")
     }
     lost = (
-        (rows.cell == "lstm") & (rows.learning_rate == best["three"][1]) & (rows.seed == 100) & (rows.task == "three")
+        (rows.cell == "lstm")
+        & (rows.learning_rate == best["three"][1])
+        & (rows.seed == 100)
+        & (rows.task == "three")
     )
     rows = rows.assign(valid=rows.valid.mask(lost))
     store.extend(rows.astype(object).where(rows.notna(), None).to_dict("records"))
     chosen = [
-        call["learning_rate"] for call in strings.final(store) if (call["task"], call["cell"]) == ("three", "lstm")
+        call["learning_rate"]
+        for call in strings.final(store)
+        if (call["task"], call["cell"]) == ("three", "lstm")
     ]
     assert chosen
     assert best["three"][1] not in chosen

@@ -107,7 +107,9 @@ def test_neither_count_is_not_supported(folder):
 def test_a_missing_row_or_file_is_no_result(id, folder):
     rows = pd.read_csv(folder / "structure.csv")
     check = {"C01": "states", "C02": "edge", "C03": "published", "C04": "arithmetic"}[id]
-    rows.drop(index=rows[rows["check"] == check].index[0]).to_csv(folder / "structure.csv", index=False)
+    rows.drop(index=rows[rows["check"] == check].index[0]).to_csv(
+        folder / "structure.csv", index=False
+    )
     assert verdict(id) == "No result"
     (folder / "structure.csv").unlink()
     assert verdict(id) == "No result"

@@ -10,19 +10,35 @@ import torch
 from gatedrnn import cost, reproducible, results, sweep
 from gatedrnn.studies.applications import forecasting, language, music, strings
 from gatedrnn.studies.applications import quantisation as devices
-from gatedrnn.studies.memory import ablations, control, copying, counting, languages, long_range, retention
+from gatedrnn.studies.memory import (
+    ablations,
+    control,
+    copying,
+    counting,
+    languages,
+    long_range,
+    retention,
+)
 from gatedrnn.tasks.base import Varied, generator, loss
 from gatedrnn.tasks.languages import AnBn, CycleNavigation, Parity
 from gatedrnn.training import train as train_module
 from gatedrnn.training.train import build
 
-STUDIES = {s.__name__.rpartition(".")[2]: s for s in (counting, long_range, retention, copying, languages)}
+STUDIES = {
+    s.__name__.rpartition(".")[2]: s for s in (counting, long_range, retention, copying, languages)
+}
 STUDIES |= {"control": control, "ablations": ablations, "strings": strings, "devices": devices}
 STUDIES |= {"language": language, "music": music, "forecasting": forecasting}
 
 
 # What each application study measures on the test part.
-APPLICATIONS = {"strings": "accuracy", "devices": "accuracy", "language": "nats", "music": "nats", "forecasting": "mae"}
+APPLICATIONS = {
+    "strings": "accuracy",
+    "devices": "accuracy",
+    "language": "nats",
+    "music": "nats",
+    "forecasting": "mae",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -48,9 +64,15 @@ def test_every_run_is_stored_once_and_none_failed(name):
     assert len(rows) == len(asked)
     assert rows["error"].isna().all()
     for row in rows.drop_duplicates(["cell", "hidden_size"]).to_dict("records"):
-        made = next(c for c in configs(name) if all(c[k] == row[k] for k in STUDIES[name].KEYS if k != "seed"))
+        made = next(
+            c
+            for c in configs(name)
+            if all(c[k] == row[k] for k in STUDIES[name].KEYS if k != "seed")
+        )
         task = STUDIES[name].config(made).task
-        assert row["parameters"] == cost.parameters(row["cell"], task.input_size, row["hidden_size"])
+        assert row["parameters"] == cost.parameters(
+            row["cell"], task.input_size, row["hidden_size"]
+        )
 
 
 def curves(rows, call, keys):
@@ -68,9 +90,13 @@ def test_a_stored_row_comes_out_the_same_again(name, monkeypatch):
     at once to the answer without memory; with another processor's rounding counting was off by 5e-6."""
     study, rows, calls = STUDIES[name], stored(name).rows(), configs(name)
     np.random.default_rng().shuffle(calls)
-    slow = lambda curve: (curve[1, 1:3] >= curve[0, 1:3] / 2).all() or name in ("counting", "music", "language")
+    slow = lambda curve: (
+        (curve[1, 1:3] >= curve[0, 1:3] / 2).all() or name in ("counting", "music", "language")
+    )
     call = next(c for c in calls if all(map(slow, curves(rows, c, study.KEYS).values())))
-    monkeypatch.setattr(train_module, "_arrived", lambda rows, config: rows[-1]["step"] >= config.evaluate_every)
+    monkeypatch.setattr(
+        train_module, "_arrived", lambda rows, config: rows[-1]["step"] >= config.evaluate_every
+    )
     history = train_module.train(study.config(call), progress=False).history
     for seed, curve in curves(rows, call, study.KEYS).items():
         again = history[history.seed == seed][["step", "train_loss", "loss"]].to_numpy()
@@ -83,13 +109,22 @@ def test_the_tuning_looks_at_no_test_and_shares_no_seed(name):
     if "phase" in rows and (rows.phase == "tuning").any():
         tuned = rows[rows.phase == "tuning"]
         assert not set(tuned.seed) & set(rows[rows.phase == "final"].seed)
-        column = {"languages": "tokens", "control": "accuracy", "ablations": "score", **APPLICATIONS}[name]
+        column = {
+            "languages": "tokens",
+            "control": "accuracy",
+            "ablations": "score",
+            **APPLICATIONS,
+        }[name]
         assert tuned[column].isna().all()
 
 
 def test_solved_at_is_the_first_evaluation_below_one_percent():
     rows = stored("long_range").rows()
-    for row in rows[rows.task.isin(["adding", "recall"])].sample(30, random_state=np.random.default_rng()).itertuples():
+    for row in (
+        rows[rows.task.isin(["adding", "recall"])]
+        .sample(30, random_state=np.random.default_rng())
+        .itertuples()
+    ):
         floor = 1 / 6 if row.task == "adding" else np.log(8)
         below = [step for step, _, held_out, _ in json.loads(row.curve) if held_out <= 0.01 * floor]
         assert row.solved_at == (below[0] if below else -1)
@@ -110,7 +145,10 @@ def exact_model(cell="lstm"):
     layer, H = model.recurrent, 2
     gate = {name: slice(k * H, (k + 1) * H) for k, name in enumerate("ifgo")}
     layer.b.data[:, gate["f"]] = layer.b.data[:, gate["i"]] = layer.b.data[:, gate["o"]] = 30.0
-    layer.W.data[:, gate["g"].start, 1], layer.W.data[:, gate["g"].start, 2] = 30.0, -30.0  # +1 for a, -1 for b
+    layer.W.data[:, gate["g"].start, 1], layer.W.data[:, gate["g"].start, 2] = (
+        30.0,
+        -30.0,
+    )  # +1 for a, -1 for b
     layer.W.data[:, gate["g"].start + 1, 2] = 30.0  # the other unit: has there been a b
     model.a.data[:] = torch.tensor([3.0, 5.0, 0.0])  # logits of # a b: a before the first b
     model.V.data[:, :, 1] = torch.tensor([0.0, -20.0, 2.0])
@@ -174,11 +212,19 @@ def test_an_oracle_is_right_on_every_tested_string_and_half_wrong_is_seen(name):
 
 
 def test_bias_and_width_reach_the_training():
-    calls = {(c["task"], c["length"], c["cell"], c["matched"], c["bias"]): c for c in long_range.reach(None)}
+    calls = {
+        (c["task"], c["length"], c["cell"], c["matched"], c["bias"]): c
+        for c in long_range.reach(None)
+    }
     two = long_range.config(calls["adding", 200, "gru", "parameters", "two"])
     assert (two.bias, two.hidden_size) == (2.0, 37)
     chrono = long_range.config(calls["pixels", 298, "lstm", "reference", "chrono"])
-    assert (chrono.bias, chrono.length, chrono.task.tail, chrono.until) == ("chrono", 298, 200, None)
+    assert (chrono.bias, chrono.length, chrono.task.tail, chrono.until) == (
+        "chrono",
+        298,
+        200,
+        None,
+    )
     ladder = [ablations.config(c) for c in ablations.tuning(None) if c["part"] == "ladder"]
     assert {c.bias for c in ladder} == {"chrono"}
     sizes = [cost.parameters(c.cell, 2, c.hidden_size) for c in ladder]
@@ -211,8 +257,18 @@ def test_the_share_of_copying_is_that_of_doing_nothing(monkeypatch):
 def test_control_is_judged_at_four_times_the_length(monkeypatch):
     seen = []
     monkeypatch.setattr(control, "STEPS", 100)
-    monkeypatch.setattr(control, "judged", lambda run, length: seen.append(length) or [{"loss": 0, "accuracy": 0}] * 2)
-    call = {"phase": "final", "cell": "lstm", "matched": "reference", "learning_rate": 0.01, "seeds": [0, 1]}
+    monkeypatch.setattr(
+        control,
+        "judged",
+        lambda run, length: seen.append(length) or [{"loss": 0, "accuracy": 0}] * 2,
+    )
+    call = {
+        "phase": "final",
+        "cell": "lstm",
+        "matched": "reference",
+        "learning_rate": 0.01,
+        "seeds": [0, 1],
+    }
     for task in ("latch", "markov 2"):
         control.measure(call | {"task": task})
     assert seen == [200, 100]

@@ -31,7 +31,9 @@ def test_stored_rows_are_whole_and_of_one_machine(name):
     assert (rows.threads == 1).all()
 
 
-@pytest.mark.parametrize(("comparison", "fused"), [("default", True), ("native", False), ("compiled", False)])
+@pytest.mark.parametrize(
+    ("comparison", "fused"), [("default", True), ("native", False), ("compiled", False)]
+)
 def test_the_speed_study_names_the_kernel_that_ran(comparison, fused):
     (row,) = speed.measure(dict(zip(speed.KEYS, (comparison, "inference", 8, 3, 2), strict=True)))
     assert set(row) == {*speed.KEYS, *speed.COLUMNS}
@@ -49,12 +51,16 @@ def test_a_readable_and_a_compiled_candidate_are_two_things():
     for comparison in ("loop", "compiled"):
         for cell, run in speed.candidates(comparison, "inference", 8, 30, 2).items():
             count[comparison, cell] = sum(count_operators(run).values())
-    assert min(count["loop", c] for c in ("gru", "lstm")) > 5 * max(count["compiled", c] for c in ("gru", "lstm"))
+    assert min(count["loop", c] for c in ("gru", "lstm")) > 5 * max(
+        count["compiled", c] for c in ("gru", "lstm")
+    )
 
 
 def test_training_runs_backward_and_inference_does_not():
     for mode, trains in (("training", True), ("inference", False), ("step", False)):
-        seen = count_operators(speed.candidates("native", mode, 4, 3 if mode != "step" else 1, 1)["gru"])
+        seen = count_operators(
+            speed.candidates("native", mode, 4, 3 if mode != "step" else 1, 1)["gru"]
+        )
         assert any("backward" in name for name in seen) is trains
 
 
@@ -101,11 +107,17 @@ def test_launches_and_macs_of_stored_rows_can_be_counted_again():
 @pytest.mark.parametrize("kernel", ["default", "native"])
 def test_an_update_trains_on_the_kernel_it_names(kernel):
     run = updates.update("speech", "lstm", 8, kernel)
-    assert (FUSED in count_operators(run)) == (kernel == "default" and torch.backends.mkldnn.is_available())
+    assert (FUSED in count_operators(run)) == (
+        kernel == "default" and torch.backends.mkldnn.is_available()
+    )
 
 
 def test_updates_has_every_model_that_the_panel_trains():
-    asked = {(task, cell, training.hidden_size(task, cell, m)) for task in updates.TASKS for cell, m in training.MODELS}
+    asked = {
+        (task, cell, training.hidden_size(task, cell, m))
+        for task in updates.TASKS
+        for cell, m in training.MODELS
+    }
     asked |= {("language", cell, training.units(cell, m, 128, 87)) for cell, m in training.MODELS}
     assert {(c["task"], c["cell"], c["hidden_size"]) for c in updates.grid(None)} == asked
 
@@ -128,7 +140,9 @@ def test_the_readers_table_shows_stored_and_new_side_by_side(monkeypatch, capsys
     monkeypatch.setattr(engine, "QUICK", engine.QUICK[:2] + engine.QUICK[-1:])
     monkeypatch.setattr(speed, "SECONDS", 0.0)
     quick = engine.measure
-    monkeypatch.setattr(engine, "measure", lambda config, rounds: quick(config | {"hidden_size": 4}, rounds=2))
+    monkeypatch.setattr(
+        engine, "measure", lambda config, rounds: quick(config | {"hidden_size": 4}, rounds=2)
+    )
     table = engine.beside_stored()
     assert list(table) == ["ratio", "of", "here", "stored"]
     assert len(table) == 5
@@ -136,7 +150,11 @@ def test_the_readers_table_shows_stored_and_new_side_by_side(monkeypatch, capsys
     assert table.stored.iloc[-1].startswith(f"{stored.compiled_ratio:.2f} [")
     torch.set_num_threads(2)
     cli.main(["bench"])
-    here, there = [line for line in capsys.readouterr().out.splitlines() if line.startswith(("here:", "stored:"))]
+    here, there = [
+        line
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith(("here:", "stored:"))
+    ]
     assert here.split(", ")[2] == there.split(", ")[2] == "1 thread"
 
 

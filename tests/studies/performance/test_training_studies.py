@@ -15,7 +15,8 @@ from gatedrnn.training.train import train
 
 STUDIES = {"panel": panel, "small_data": small_data, "convergence": convergence}
 STORED = {
-    name: results.Store(results.folder() / f"{name}.csv", s.KEYS, [*s.COLUMNS, "error"]) for name, s in STUDIES.items()
+    name: results.Store(results.folder() / f"{name}.csv", s.KEYS, [*s.COLUMNS, "error"])
+    for name, s in STUDIES.items()
 }
 
 
@@ -56,7 +57,10 @@ def test_sizes_are_matched(name):
         assert row.parameters == cost.parameters(row.cell, inputs, row.hidden_size)
         if row.matched == "parameters":
             widths = [row.hidden_size + d for d in (0, -1, 1)]
-            off = [abs(cost.parameters(row.cell, inputs, H) - cost.parameters("lstm", inputs, width)) for H in widths]
+            off = [
+                abs(cost.parameters(row.cell, inputs, H) - cost.parameters("lstm", inputs, width))
+                for H in widths
+            ]
             assert off[0] == min(off)  # no other width is nearer
         else:
             assert row.hidden_size == width
@@ -64,7 +68,9 @@ def test_sizes_are_matched(name):
 
 @pytest.mark.parametrize("name", STUDIES)
 def test_stored_columns_agree_with_their_curve(name):
-    for row in STORED[name].rows().sample(20, random_state=np.random.default_rng()).to_dict("records"):
+    for row in (
+        STORED[name].rows().sample(20, random_state=np.random.default_rng()).to_dict("records")
+    ):
         curve = np.array(json.loads(row["curve"]))
         assert curve[0, 0] == 0
         assert curve[-1, 0] == row["steps"]
@@ -90,7 +96,9 @@ def test_a_stored_row_comes_out_the_same_again(name):
     call = calls[rng.integers(len(calls))]
     config = training.config(call, getattr(STUDIES[name], "STEPS", None))
     history = train(replace(config, steps=config.evaluate_every), progress=False).history
-    compared = 1 if (call["task"], call["bias"]) in CHAOTIC else 2  # evaluations: before the first step, and the next
+    compared = (
+        1 if (call["task"], call["bias"]) in CHAOTIC else 2
+    )  # evaluations: before the first step, and the next
     rows = STORED[name].rows()
     for seed in call["seeds"]:
         same = rows.seed == seed
@@ -98,7 +106,9 @@ def test_a_stored_row_comes_out_the_same_again(name):
             same &= rows[key] == call[key]
         (stored,) = rows[same].curve
         again = history[history.seed == seed][["step", "train_loss", "loss"]].to_numpy()[:compared]
-        np.testing.assert_allclose(again, np.array(json.loads(stored))[:compared, :3], rtol=0.01, err_msg=str(call))
+        np.testing.assert_allclose(
+            again, np.array(json.loads(stored))[:compared, :3], rtol=0.01, err_msg=str(call)
+        )
 
 
 def test_full_data_rows_are_those_of_the_panel():
@@ -110,16 +120,33 @@ def test_full_data_rows_are_those_of_the_panel():
 
 def tiny(monkeypatch, task, steps=20, **changes):
     monkeypatch.setitem(training.PANEL, task, replace(training.PANEL[task], steps=steps, **changes))
-    call = {"phase": "final", "task": task, "cell": "gru", "matched": "parameters", "bias": "default"}
+    call = {
+        "phase": "final",
+        "task": task,
+        "cell": "gru",
+        "matched": "parameters",
+        "bias": "default",
+    }
     return call | {"learning_rate": 1e-2, "share": 1.0, "seeds": [0, 1]}
 
 
 @pytest.mark.parametrize("task", training.PANEL)
 def test_each_task_is_trained_and_judged_in_its_unit(task, monkeypatch):
-    call = tiny(monkeypatch, task, length=40 if task in ("adding", "recall") else training.PANEL[task].length, width=4)
+    call = tiny(
+        monkeypatch,
+        task,
+        length=40 if task in ("adding", "recall") else training.PANEL[task].length,
+        width=4,
+    )
     rows = training.measure(call)
     assert [set(row) for row in rows] == 2 * [{*training.KEYS, *training.COLUMNS}]
-    ranges = {"chorales": (8, 70), "language": (2, 5), "traffic": (60, 150), "adding": (0, 0), "recall": (0, 0)}
+    ranges = {
+        "chorales": (8, 70),
+        "language": (2, 5),
+        "traffic": (60, 150),
+        "adding": (0, 0),
+        "recall": (0, 0),
+    }
     low, high = ranges.get(task, (1, 100))
     assert all(low <= row["score"] <= high for row in rows)
     assert rows[0]["valid"] != rows[1]["valid"]
@@ -132,7 +159,9 @@ def test_the_best_weights_are_judged_and_not_the_last(monkeypatch):
     call = tiny(monkeypatch, "watch", steps=40)
     run = train(training.config(call), progress=False)
     expected = training.judge("watch", run)
-    run.model.load_state_dict({name: torch.zeros_like(value) for name, value in run.model.state_dict().items()})
+    run.model.load_state_dict(
+        {name: torch.zeros_like(value) for name, value in run.model.state_dict().items()}
+    )
     assert training.judge("watch", run) == expected
     run.best = {name: torch.zeros_like(value) for name, value in run.best.items()}
     assert training.judge("watch", run) != expected
@@ -159,7 +188,14 @@ def test_the_rate_of_the_lowest_mean_loss_is_chosen():
 
     losses = {1e-3: (0.5, 0.5), 3e-3: (0.1, 0.8), 1e-2: (0.4, 0.4), 3e-2: (None, 0.0)}
     rows = [
-        {"phase": "tuning", "task": "adding", "cell": cell, "bias": "one", "learning_rate": rate, "valid": value}
+        {
+            "phase": "tuning",
+            "task": "adding",
+            "cell": cell,
+            "bias": "one",
+            "learning_rate": rate,
+            "valid": value,
+        }
         for cell in ("lstm", "gru")
         for rate, pair in losses.items()
         for value in pair
@@ -176,7 +212,9 @@ def test_stored_bits_of_known_cases():
     assert capacity.stored_bits(100, 0) == 100
     assert capacity.stored_bits(100, 50) == 0
     assert capacity.stored_bits(100, 70) == 0
-    assert capacity.stored_bits(1000, 110) == pytest.approx(1000 * (1 - 0.49992), abs=0.1)  # h(0.11) is near one half
+    assert capacity.stored_bits(1000, 110) == pytest.approx(
+        1000 * (1 - 0.49992), abs=0.1
+    )  # h(0.11) is near one half
 
 
 def test_a_small_set_is_learned_and_random_labels_of_another_seed_are_not():
@@ -185,11 +223,15 @@ def test_a_small_set_is_learned_and_random_labels_of_another_seed_are_not():
 
 
 def test_capacity_rows_are_whole_and_add_up():
-    store = results.Store(results.folder() / "capacity.csv", capacity.KEYS, [*capacity.COLUMNS, "error"])
+    store = results.Store(
+        results.folder() / "capacity.csv", capacity.KEYS, [*capacity.COLUMNS, "error"]
+    )
     asked = [run for config in capacity.grid(None) for run in sweep.runs(config)]
     assert len(store.rows()) == len(asked)
     assert all(run in store for run in asked)
     for row in store.rows().itertuples():
         assert row.parameters == cost.parameters(row.cell, 4, row.hidden_size) + row.hidden_size + 1
         assert row.strings == np.ceil(row.labels_per_parameter * row.parameters)
-        assert row.bits_per_parameter == pytest.approx(capacity.stored_bits(row.strings, row.wrong) / row.parameters)
+        assert row.bits_per_parameter == pytest.approx(
+            capacity.stored_bits(row.strings, row.wrong) / row.parameters
+        )

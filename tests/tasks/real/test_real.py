@@ -113,25 +113,42 @@ def test_wrong_arguments_are_refused(kind):
             kind(share=share)
     with pytest.raises(ValueError, match="part must be one of train, valid, test, not 'dev'"):
         kind().part("dev")
-    for call in (lambda: kind().part("test", 0), lambda: draw(kind(), length=-1), lambda: kind().part("test", 2.5)):
-        with pytest.raises(ValueError, match=f"length of {kind.__name__} must be a whole number from"):
+    for call in (
+        lambda: kind().part("test", 0),
+        lambda: draw(kind(), length=-1),
+        lambda: kind().part("test", 2.5),
+    ):
+        with pytest.raises(
+            ValueError, match=f"length of {kind.__name__} must be a whole number from"
+        ):
             call()
     with pytest.raises(ValueError, match=r"generator must be a torch\.Generator"):
         kind().batch(np.random.default_rng(0), 4, LENGTHS[kind])
 
 
-@pytest.mark.parametrize(("kind", "length"), [(Watch, 51), (PixelDigits, 99), (Traffic, 24), (Traffic, 1001)])
+@pytest.mark.parametrize(
+    ("kind", "length"), [(Watch, 51), (PixelDigits, 99), (Traffic, 24), (Traffic, 1001)]
+)
 def test_a_length_that_the_data_do_not_have_is_refused(kind, length):
-    with pytest.raises(ValueError, match=f"length of {kind.__name__} must be a whole number from {kind().shortest} to"):
+    with pytest.raises(
+        ValueError,
+        match=f"length of {kind.__name__} must be a whole number from {kind().shortest} to",
+    ):
         kind().part("valid", length)
 
 
-@pytest.mark.parametrize(("kind", "size"), [(Chorales, 213), (Watch, 2669), (PixelDigits, 3500), (SpokenDigits, 2100)])
+@pytest.mark.parametrize(
+    ("kind", "size"), [(Chorales, 213), (Watch, 2669), (PixelDigits, 3500), (SpokenDigits, 2100)]
+)
 def test_a_batch_holds_no_item_twice_unless_the_share_is_smaller_than_the_batch(kind, size):
     drawn = draw(kind(), size)
-    assert len(set(rows(drawn))) > 0.99 * size  # a cut may make two items equal, a repeat would cost a third of them
+    assert (
+        len(set(rows(drawn))) > 0.99 * size
+    )  # a cut may make two items equal, a repeat would cost a third of them
     for share in (1, 0.01):
-        with pytest.raises(ValueError, match=f"batch_size must be at most {size}, the size of the training part"):
+        with pytest.raises(
+            ValueError, match=f"batch_size must be at most {size}, the size of the training part"
+        ):
             draw(kind(share=share), size + 1)
     small = draw(kind(share=0.001), size, length=kind().whole)
     assert len(small.x) == size
@@ -143,7 +160,8 @@ def test_a_batch_holds_no_item_twice_unless_the_share_is_smaller_than_the_batch(
 def test_two_steps_of_training_run(kind):
     task = kind(share=0.05)
     run = train(
-        Config(task, "gru", 3, min(25, LENGTHS[kind]), (0, 1), 2, batch_size=4, evaluate_every=2), progress=False
+        Config(task, "gru", 3, min(25, LENGTHS[kind]), (0, 1), 2, batch_size=4, evaluate_every=2),
+        progress=False,
     )
     assert np.isfinite(run.history[["train_loss", "loss", "score"]].to_numpy()).all()
     assert run.history.score.between(0, 1).all()
@@ -154,19 +172,37 @@ def test_two_steps_of_training_run(kind):
 
 def test_count_rounds_up_and_ignores_the_error_of_floating_point():
     assert 0.07 * 100 > 7
-    assert [count(0.07, 100), count(0.1, 210), count(0.101, 210), count(1e-6, 5), count(1.0, 5)] == [7, 21, 22, 1, 5]
+    assert [
+        count(0.07, 100),
+        count(0.1, 210),
+        count(0.101, 210),
+        count(1e-6, 5),
+        count(1.0, 5),
+    ] == [7, 21, 22, 1, 5]
 
 
 def test_shares_are_nested_and_of_each_class():
     labels = np.repeat([0, 1, 2], [50, 30, 20])
     before = set()
-    for share, sizes in [(0.01, [1, 1, 1]), (0.1, [5, 3, 2]), (0.35, [18, 11, 7]), (1.0, [50, 30, 20])]:
+    for share, sizes in [
+        (0.01, [1, 1, 1]),
+        (0.1, [5, 3, 2]),
+        (0.35, [18, 11, 7]),
+        (1.0, [50, 30, 20]),
+    ]:
         kept = first_share(np.arange(100), labels, share)
         assert np.bincount(labels[kept]).tolist() == sizes
         assert before < set(kept)
         assert kept.tolist() == sorted(kept)
         before = set(kept)
-    assert first_share(np.arange(100), labels, 0.1).tolist() != [*range(5), 50, 51, 52, 80, 81]  # a random order
+    assert first_share(np.arange(100), labels, 0.1).tolist() != [
+        *range(5),
+        50,
+        51,
+        52,
+        80,
+        81,
+    ]  # a random order
 
 
 @pytest.mark.parametrize("kind", [Chorales, Watch, PixelDigits, SpokenDigits])
@@ -204,17 +240,25 @@ def test_chorales_ask_for_the_next_step_of_whole_pieces():
             seen.append(torch.cat([x, y[-1:]]).float().numpy().tobytes())
     assert len(set(seen)) == 355
     assert set(seen) == rolls
-    assert not any(batch.y[~batch.mask].any() for batch in (Chorales().part("test"), Chorales().part("valid")))
+    assert not any(
+        batch.y[~batch.mask].any() for batch in (Chorales().part("test"), Chorales().part("valid"))
+    )
 
 
 def test_chorale_batches_are_cuts_of_training_pieces_from_random_starts():
-    packed = lambda x, y: torch.cat([x, y[-1:]]).to(torch.uint8).numpy().tobytes()  # 88 bytes a step
+    packed = lambda x, y: (
+        torch.cat([x, y[-1:]]).to(torch.uint8).numpy().tobytes()
+    )  # 88 bytes a step
     pieces, places = [packed(*piece) for piece in unpadded(Chorales().part("train"))], []
     for step in range(4):
         for x, y in unpadded(draw(Chorales(), 60, step=step, length=10)):
             assert len(x) == 10
             cut = packed(x, y)
-            found = [(place // 88, len(p) // 88 - 11) for p in pieces if (place := p.find(cut)) >= 0 == place % 88]
+            found = [
+                (place // 88, len(p) // 88 - 11)
+                for p in pieces
+                if (place := p.find(cut)) >= 0 == place % 88
+            ]
             places.append(found[0])  # fails if no piece holds it
     starts = [start for start, _ in places]
     assert min(starts) == 0
@@ -228,14 +272,23 @@ def test_chorale_batches_are_cuts_of_training_pieces_from_random_starts():
 
 def texts(batch):
     symbols = np.array(list(Characters().symbols))
-    return ["".join(symbols[[*x.argmax(-1).tolist(), y[-1]]]) for x, y in zip(batch.x, batch.y, strict=True)]
+    return [
+        "".join(symbols[[*x.argmax(-1).tolist(), y[-1]]])
+        for x, y in zip(batch.x, batch.y, strict=True)
+    ]
 
 
 def part_text(first, last):
-    return "\n\n".join(text for name, text in loaders.speeches().items() if first <= int(name[:4]) <= last)
+    return "\n\n".join(
+        text for name, text in loaders.speeches().items() if first <= int(name[:4]) <= last
+    )
 
 
-WHOLE = {"train": (1790, 1833, 1_117_339), "valid": (1834, 1836, 245_920), "test": (1837, 1839, 218_814)}
+WHOLE = {
+    "train": (1790, 1833, 1_117_339),
+    "valid": (1834, 1836, 245_920),
+    "test": (1837, 1839, 218_814),
+}
 
 
 @pytest.mark.parametrize("name", PARTS)
@@ -259,18 +312,28 @@ def test_characters_of_a_part_are_windows_of_its_years_alone(name):
 
 def test_a_short_part_gives_all_its_windows():
     windows = texts(Characters(share=0.005).part("train", 100))
-    assert "".join(window[:-1] for window in windows) == part_text(1790, 1833)[:5500]  # of 5,587 characters
+    assert (
+        "".join(window[:-1] for window in windows) == part_text(1790, 1833)[:5500]
+    )  # of 5,587 characters
 
 
 def test_characters_are_drawn_from_the_share_of_the_training_text():
     text = part_text(1790, 1833)
-    assert all(window in text for step in range(5) for window in texts(draw(Characters(), 64, step=step)))
+    assert all(
+        window in text for step in range(5) for window in texts(draw(Characters(), 64, step=step))
+    )
     beginning = text[:11_174]  # 1 %
-    windows = [window for step in range(20) for window in texts(draw(Characters(share=0.01), 64, step=step))]
+    windows = [
+        window
+        for step in range(20)
+        for window in texts(draw(Characters(share=0.01), 64, step=step))
+    ]
     assert all(window in beginning for window in windows)
     assert max(beginning.find(window) for window in windows) > 10_900
     tiny = texts(draw(Characters(share=1e-6), 200))
-    assert {text[:81].find(window) for window in tiny} == set(range(41))  # two windows of 40 and one character
+    assert {text[:81].find(window) for window in tiny} == set(
+        range(41)
+    )  # two windows of 40 and one character
     assert len(Characters().symbols) == 87
     assert "&" in Characters().symbols
 
@@ -282,7 +345,10 @@ def test_traffic_inputs_and_targets_are_those_of_the_docstring():
     frame = loaders.traffic()
     volume, x, y, observed, scale, forecast = frame.traffic_volume.to_numpy(), *hours(12_000, False)
     median = np.array(
-        [np.nan if t < 672 else safe_median(volume[[t - 168, t - 336, t - 504, t - 672]]) for t in range(17_520)]
+        [
+            np.nan if t < 672 else safe_median(volume[[t - 168, t - 336, t - 504, t - 672]])
+            for t in range(17_520)
+        ]
     )
     deviation = volume - median
     np.testing.assert_array_equal(forecast[672:], median[672:])
@@ -296,7 +362,12 @@ def test_traffic_inputs_and_targets_are_those_of_the_docstring():
         missing = math.isnan(deviation[t])
         angles = 2 * math.pi * stamp.hour / 24, 2 * math.pi * stamp.weekday() / 7
         wanted = [0 if missing else deviation[t] / scale, not missing, np.nan_to_num(level[t + 24])]
-        wanted += [math.sin(angles[0]), math.sin(angles[1]), math.cos(angles[0]), math.cos(angles[1])]
+        wanted += [
+            math.sin(angles[0]),
+            math.sin(angles[1]),
+            math.cos(angles[0]),
+            math.cos(angles[1]),
+        ]
         np.testing.assert_allclose(x[t], wanted, atol=1e-12)
         assert observed[t] == (not math.isnan(deviation[t + 24]))
         assert y[t] == pytest.approx(np.nan_to_num(deviation[t + 24] / scale), abs=1e-12)
@@ -312,15 +383,20 @@ def hours_as_inputs(monkeypatch):
     """Traffic whose input is the number of the hour, all observed."""
     hour = torch.arange(17_520.0)
     monkeypatch.setattr(
-        realtasks, "_hours", lambda *_: (hour[:, None].repeat(1, 7), hour + 24, hour > -1, torch.ones(()), hour)
+        realtasks,
+        "_hours",
+        lambda *_: (hour[:, None].repeat(1, 7), hour + 24, hour > -1, torch.ones(()), hour),
     )
 
 
 @pytest.mark.parametrize("length", [25, 72, 168, 1000])
 @pytest.mark.parametrize(
-    ("name", "first", "end"), [("train", 720, 12_000), ("valid", 12_000, 14_000), ("test", 14_000, 17_520)]
+    ("name", "first", "end"),
+    [("train", 720, 12_000), ("valid", 12_000, 14_000), ("test", 14_000, 17_520)],
 )
-def test_every_hour_of_a_part_is_scored_once_and_nothing_later_is_seen(name, first, end, length, monkeypatch):
+def test_every_hour_of_a_part_is_scored_once_and_nothing_later_is_seen(
+    name, first, end, length, monkeypatch
+):
     hours_as_inputs(monkeypatch)
     x, y, mask = Traffic().part(name, length)
     assert y[mask][:, 0].tolist() == list(range(first, end))
@@ -331,7 +407,9 @@ def test_every_hour_of_a_part_is_scored_once_and_nothing_later_is_seen(name, fir
     assert (x[:, 1:] - x[:, :-1] == 1).all()
 
 
-@pytest.mark.parametrize(("share", "first"), [(1, 672), (0.1, 12_000 - 1133), (0.001, 12_000 - 144)])
+@pytest.mark.parametrize(
+    ("share", "first"), [(1, 672), (0.1, 12_000 - 1133), (0.001, 12_000 - 144)]
+)
 def test_traffic_is_drawn_from_the_share_of_the_training_rows(share, first, monkeypatch):
     hours_as_inputs(monkeypatch)
     drawn = [draw(Traffic(share=share), 500, step=step) for step in range(40)]
@@ -347,7 +425,9 @@ def test_traffic_is_drawn_from_the_share_of_the_training_rows(share, first, monk
 def test_no_input_and_no_earlier_target_knows_the_future(row, monkeypatch, fresh):
     x, y, observed, scale, _ = hours(12_000, False)
     frame = loaders.traffic()
-    frame.iloc[row:, frame.columns.get_loc("traffic_volume")] += np.arange(17_520 - row) % 1000 + 500.0
+    frame.iloc[row:, frame.columns.get_loc("traffic_volume")] += (
+        np.arange(17_520 - row) % 1000 + 500.0
+    )
     monkeypatch.setattr(datasets, "traffic", lambda: frame)
     hours.cache_clear()
     x2, y2, observed2, scale2, _ = hours(12_000, False)
@@ -365,9 +445,15 @@ def test_no_input_and_no_earlier_target_knows_the_future(row, monkeypatch, fresh
 
 def test_watch_windows_are_those_of_the_subjects_of_the_part():
     sequences, labels, subjects, _ = loaders.watch()
-    frames = np.concatenate([s[::2] for s, who in zip(sequences, subjects, strict=True) if who <= 6])
+    frames = np.concatenate(
+        [s[::2] for s, who in zip(sequences, subjects, strict=True) if who <= 6]
+    )
     mean, deviation = frames.mean(0), frames.std(0)
-    for name, who, size in [("train", range(1, 7), 2669), ("valid", (7, 8), 1006), ("test", (9, 10), 1002)]:
+    for name, who, size in [
+        ("train", range(1, 7), 2669),
+        ("valid", (7, 8), 1006),
+        ("test", (9, 10), 1002),
+    ]:
         wanted, classes = [], []
         for k in np.flatnonzero(np.isin(subjects, who)):
             s = (sequences[k][::2] - mean) / deviation
@@ -386,7 +472,10 @@ def test_watch_windows_are_those_of_the_subjects_of_the_part():
 def test_watch_is_scaled_by_its_training_subjects_alone(monkeypatch, fresh):
     before = [Watch().part(name).x for name in PARTS]
     watch = loaders.watch()
-    moved = [s if who <= 6 else 100 * s + 7 for s, who in zip(watch.sequences, watch.subjects, strict=True)]
+    moved = [
+        s if who <= 6 else 100 * s + 7
+        for s, who in zip(watch.sequences, watch.subjects, strict=True)
+    ]
     monkeypatch.setattr(datasets, "watch", lambda: watch._replace(sequences=moved))
     _motions.cache_clear()
     after = [Watch().part(name).x for name in PARTS]
@@ -406,8 +495,13 @@ def test_pixels_are_read_in_pairs_from_left_to_right_and_top_to_bottom():
     pixels, labels = loaders.mnist()
     by_image = {}
     for image, label in zip(pixels[::250].astype(float), labels[::250], strict=True):
-        pooled = [[image[2 * r : 2 * r + 2, 2 * c : 2 * c + 2].mean() / 255 for c in range(14)] for r in range(14)]
-        steps = np.array([[pooled[t // 7][2 * (t % 7)], pooled[t // 7][2 * (t % 7) + 1]] for t in range(98)])
+        pooled = [
+            [image[2 * r : 2 * r + 2, 2 * c : 2 * c + 2].mean() / 255 for c in range(14)]
+            for r in range(14)
+        ]
+        steps = np.array(
+            [[pooled[t // 7][2 * (t % 7)], pooled[t // 7][2 * (t % 7) + 1]] for t in range(98)]
+        )
         by_image[steps.round(9).tobytes()] = label
     found = 0
     for name, each in zip(PARTS, (350, 50, 100), strict=True):
@@ -431,7 +525,10 @@ def test_references_are_those_that_were_measured():
     assert Chorales().reference() == pytest.approx(10.7118, abs=1e-4)
     assert Characters().reference("test", 1000) / math.log(2) == pytest.approx(4.2856, abs=1e-4)
     traffic = Traffic()
-    assert [round(traffic.scale * traffic.reference(name), 1) for name in ("valid", "test")] == [285.2, 196.5]
+    assert [round(traffic.scale * traffic.reference(name), 1) for name in ("valid", "test")] == [
+        285.2,
+        196.5,
+    ]
     assert Watch().reference() == pytest.approx(1.9331, abs=1e-4)
     assert PixelDigits().reference() == pytest.approx(math.log(10))
     assert SpokenDigits().reference() == pytest.approx(math.log(10))
@@ -439,7 +536,9 @@ def test_references_are_those_that_were_measured():
 
 def test_the_reference_of_the_traffic_is_the_error_of_the_median_forecast():
     volume = loaders.traffic().traffic_volume
-    median = pd.concat([volume.shift(hours) for hours in (168, 336, 504, 672)], axis=1).median(axis=1)
+    median = pd.concat([volume.shift(hours) for hours in (168, 336, 504, 672)], axis=1).median(
+        axis=1
+    )
     error = (volume - median).abs().iloc[14_000:].mean()
     for length in (25, 168, 500):
         assert Traffic().scale * Traffic().reference("test", length) == pytest.approx(error)
@@ -456,7 +555,9 @@ def test_the_constant_answer_of_the_watch_is_its_most_frequent_exercise():
     part = Watch().part("test")
     answer = Watch().constant().expand(*part.mask.shape, -1)
     counts = torch.bincount(Watch().part("train").y[:, 0])
-    assert torch.softmax(Watch().constant(), 0).tolist() == pytest.approx(((counts + 1) / (2669 + 7)).tolist())
+    assert torch.softmax(Watch().constant(), 0).tolist() == pytest.approx(
+        ((counts + 1) / (2669 + 7)).tolist()
+    )
     right = (part.y[:, 0] == counts.argmax()).double().mean()
     assert tasks.score("cross_entropy", answer, part).item() == pytest.approx(right.item())
     assert 0.15 < right < 0.18
@@ -466,7 +567,9 @@ def test_the_constant_answer_of_the_watch_is_its_most_frequent_exercise():
 def test_a_reference_is_fitted_on_the_share_and_finite(kind):
     whole, little = kind().reference("valid"), kind(share=0.002).reference("valid")
     assert math.isfinite(little)
-    assert (whole == little) == (kind in (Traffic, PixelDigits))  # deviation 0, equal classes: nothing to fit
+    assert (whole == little) == (
+        kind in (Traffic, PixelDigits)
+    )  # deviation 0, equal classes: nothing to fit
     assert whole <= little
 
 
@@ -488,7 +591,9 @@ def test_a_tail_is_blank_and_the_answer_is_asked_for_at_its_end():
     assert not cut.x[:, 40:].any()
     with pytest.raises(ValueError, match="tail must be a whole number from 0"):
         PixelDigits(tail=-1)
-    with pytest.raises(ValueError, match="length of PixelDigits must be a whole number from 6 to 103"):
+    with pytest.raises(
+        ValueError, match="length of PixelDigits must be a whole number from 6 to 103"
+    ):
         PixelDigits(tail=5).part("valid", 5)
 
 
@@ -515,7 +620,9 @@ def test_plain_traffic_knows_no_median():
     assert task.scale == pytest.approx(deviation)
     x, y, observed, *_ = task._data
     known = observed[:-24].numpy() & (np.arange(17_496) >= 672)
-    np.testing.assert_allclose(y[:-24].numpy()[known], ((volume[24:] - mean) / deviation)[known], atol=1e-12)
+    np.testing.assert_allclose(
+        y[:-24].numpy()[known], ((volume[24:] - mean) / deviation)[known], atol=1e-12
+    )
     assert x[700:, 2].abs().max() < 1e-9
 
 
@@ -539,7 +646,9 @@ def test_shuffled_chorales_hold_the_same_steps_in_another_fixed_order():
     assert torch.equal(plain.mask, mixed.mask)
     whole = lambda batch, k: torch.cat([batch.x[k, :1], batch.y[k][batch.mask[k]]])
     for k in range(len(plain.x)):
-        steps = [sorted(row.numpy().tobytes() for row in whole(batch, k)) for batch in (plain, mixed)]
+        steps = [
+            sorted(row.numpy().tobytes() for row in whole(batch, k)) for batch in (plain, mixed)
+        ]
         assert steps[0] == steps[1]
         assert not torch.equal(whole(plain, k), whole(mixed, k))
     assert torch.equal(mixed.x[:, 1:][mixed.mask[:, 1:]], mixed.y[:, :-1][mixed.mask[:, 1:]])

@@ -1,5 +1,6 @@
 """The rules that turn stored rows into verdicts, by the name they have in ``claims.yml``: ``memory.long_range`` is the
-function ``long_range`` of the module ``memory`` beside this file. No torch."""
+function ``long_range`` of the module ``memory`` beside this file. No torch.
+"""
 
 from gatedrnn.claims.rules import applications, architecture, memory, performance
 

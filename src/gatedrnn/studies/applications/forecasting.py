@@ -7,7 +7,8 @@ parameters. The learning rate, of {0.001, 0.003, 0.01, 0.03}, is that of the low
 on two tuning seeds (the GRU tuned at equal parameters). ``mae``: vehicles an hour over the test's observed hours;
 ``median``: that of the median forecast there. ``coverage``: for each nominal level the share of test hours within plus
 and minus that quantile of the absolute errors on the validation part, and this half width in vehicles an hour (split
-conformal intervals; Lei et al. 2018)."""
+conformal intervals; Lei et al. 2018).
+"""
 
 import json
 
@@ -22,7 +23,13 @@ from gatedrnn.training.train import Config, train
 KEYS = ["phase", "kind", "origin", "cell", "matched", "learning_rate", "seed"]
 COLUMNS = [*RUN, "mae", "median", "coverage"]
 SPANS = {8000: 2000, 10_000: 2000, 12_000: 2000, 14_000: 3520}
-LEVELS, WIDTH, STEPS, SEEDS, KINDS = (0.5, 0.8, 0.9, 0.95), 16, 800, list(range(5)), ("corrected", "plain")
+LEVELS, WIDTH, STEPS, SEEDS, KINDS = (
+    (0.5, 0.8, 0.9, 0.95),
+    16,
+    800,
+    list(range(5)),
+    ("corrected", "plain"),
+)
 
 
 def task(kind, origin):
@@ -33,7 +40,12 @@ def task(kind, origin):
 def tuning(store):
     """Every learning rate at the first origin, on the two tuning seeds."""
     arms, origin = (MODELS[0], MODELS[2]), min(SPANS)
-    return [_call("tuning", kind, origin, arm, r, TUNING_SEEDS) for kind in KINDS for arm in arms for r in RATES]
+    return [
+        _call("tuning", kind, origin, arm, r, TUNING_SEEDS)
+        for kind in KINDS
+        for arm in arms
+        for r in RATES
+    ]
 
 
 def final(store):
@@ -42,7 +54,12 @@ def final(store):
     tuned = rows[rows.phase == "tuning"].fillna({"valid": float("inf")})
     mean = tuned.groupby(["kind", "cell", "learning_rate"]).valid.mean()
     rate = lambda kind, cell: mean[kind, cell].idxmin().item()
-    return [_call("final", k, o, arm, rate(k, arm[0]), SEEDS) for k in KINDS for o in SPANS for arm in MODELS]
+    return [
+        _call("final", k, o, arm, rate(k, arm[0]), SEEDS)
+        for k in KINDS
+        for o in SPANS
+        for arm in MODELS
+    ]
 
 
 def _call(phase, kind, origin, arm, rate, seeds):
@@ -90,6 +107,10 @@ def tested(model, task):
     covered = (test[None] <= width[..., None]).mean(-1)
     return [
         {"mae": test[s].mean().item(), "median": median}
-        | {"coverage": json.dumps([[p, round(covered[k, s], 4), round(width[k, s], 1)] for k, p in enumerate(LEVELS)])}
+        | {
+            "coverage": json.dumps(
+                [[p, round(covered[k, s], 4), round(width[k, s], 1)] for k, p in enumerate(LEVELS)]
+            )
+        }
         for s in range(len(test))
     ]

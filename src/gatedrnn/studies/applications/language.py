@@ -11,7 +11,8 @@ gain from the first to the last of ``CONTEXTS`` is reached, interpolated in log 
 
 Earlier versions had no restarts. ``after short tuning``: 3,000 steps at 64 units, at rates tuned in 600 steps (``short
 tuning``). The GRU's training loss was lower than the LSTM's, and its loss on validation, which begins with an empty
-state, went up to 14 nats: it was lost without its memory. Hence the restarts."""
+state, went up to 14 nats: it was lost without its memory. Hence the restarts.
+"""
 
 import json
 
@@ -35,14 +36,27 @@ ARMS = [*MODELS, ("rnn", "hidden size")]
 
 def _tuning(phase, plain):
     arms = {width: [ARMS[0], ARMS[2], *([ARMS[3]] if width in plain else [])] for width in WIDTHS}
-    return [_call(phase, width, arm, rate, TUNING_SEEDS) for width in WIDTHS for arm in arms[width] for rate in RATES]
+    return [
+        _call(phase, width, arm, rate, TUNING_SEEDS)
+        for width in WIDTHS
+        for arm in arms[width]
+        for rate in RATES
+    ]
 
 
 def _final(phase, rows, widths):
     """Every arm at its chosen rate; a width without a tuned RNN takes the rate of the other."""
-    mean = rows.fillna({"valid": float("inf")}).groupby(["width", "cell", "learning_rate"]).valid.mean()
-    rate = lambda width, cell: mean[width if (width, cell) in mean else WIDTHS[0], cell].idxmin().item()
-    return [_call(phase, width, arm, rate(width, arm[0]), SEEDS) for width in widths for arm in ARMS]
+    mean = (
+        rows.fillna({"valid": float("inf")})
+        .groupby(["width", "cell", "learning_rate"])
+        .valid.mean()
+    )
+    rate = lambda width, cell: (
+        mean[width if (width, cell) in mean else WIDTHS[0], cell].idxmin().item()
+    )
+    return [
+        _call(phase, width, arm, rate(width, arm[0]), SEEDS) for width in widths for arm in ARMS
+    ]
 
 
 def tuning(store):
@@ -66,7 +80,14 @@ def after_short_tuning(store):
 
 
 def _call(phase, width, arm, rate, seeds):
-    return {"phase": phase, "width": width, "cell": arm[0], "matched": arm[1], "learning_rate": rate, "seeds": seeds}
+    return {
+        "phase": phase,
+        "width": width,
+        "cell": arm[0],
+        "matched": arm[1],
+        "learning_rate": rate,
+        "seeds": seeds,
+    }
 
 
 PHASES = [short_tuning, after_short_tuning, tuning, final]  # about two hours of one core
@@ -100,11 +121,15 @@ def judge(model):
     test = part("test")
     contexts = text.by_context(model, test, CONTEXTS).tolist()
     shuffled = text.by_context(model, test, [*SHUFFLED, max(CONTEXTS)], shuffled=True).tolist()
-    curve = lambda lengths, losses: json.dumps([[k, round(loss, 5)] for k, loss in zip(lengths, losses, strict=True)])
+    curve = lambda lengths, losses: json.dumps(
+        [[k, round(loss, 5)] for k, loss in zip(lengths, losses, strict=True)]
+    )
     return [
         {"nats": whole, "by_context": curve(CONTEXTS, losses), "useful": useful(losses)}
         | {"shuffled": curve([*SHUFFLED, max(CONTEXTS)], mixed)}
-        for whole, losses, mixed in zip(text.nats(model, test).tolist(), contexts, shuffled, strict=True)
+        for whole, losses, mixed in zip(
+            text.nats(model, test).tolist(), contexts, shuffled, strict=True
+        )
     ]
 
 

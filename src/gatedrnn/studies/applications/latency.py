@@ -3,7 +3,8 @@
 ``nn.LSTM`` and ``nn.GRU``, one sequence, one step of 13 inputs, state carried, no gradient, float32, one thread, wall
 time. The cells take turns, step by step, 4,000 steps each after 200 that are not counted. ``default``: with oneDNN,
 ``native``: without. ``busy``: while as many processes as the machine has cores do nothing but count. ``p50``, ``p99``
-and ``worst`` are in milliseconds; ``ratio``: the LSTM's median over the GRU's."""
+and ``worst`` are in milliseconds; ``ratio``: the LSTM's median over the GRU's.
+"""
 
 import os
 import subprocess
@@ -44,7 +45,9 @@ PHASES = [grid]  # about a minute; leave the machine alone while it runs
 def busy(load):
     """One counting process for each core, if the load is "busy"."""
     number = os.cpu_count() if load == "busy" else 0
-    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)
+    ]
     try:
         time.sleep(0.5 if processes else 0.0)  # until they count
         yield
@@ -57,7 +60,11 @@ def busy(load):
 @torch.no_grad()
 def milliseconds(layers, steps, warm=WARM):
     """The wall time of each step of each layer, {name: array (steps,)}, the layers taken in turns."""
-    x, states, times = torch.randn(1, 1, INPUTS), dict.fromkeys(layers), {name: [] for name in layers}
+    x, states, times = (
+        torch.randn(1, 1, INPUTS),
+        dict.fromkeys(layers),
+        {name: [] for name in layers},
+    )
     for _ in range(warm + steps):
         for name, layer in layers.items():
             start = time.perf_counter()
@@ -70,11 +77,22 @@ def measure(call):
     """One row."""
     reproducible(dtype=torch.float32)
     layers = {"lstm": nn.LSTM(INPUTS, call["width"], batch_first=True)}
-    layers |= {"gru": nn.GRU(INPUTS, units("gru", call["matched"], call["width"], INPUTS), batch_first=True)}
+    layers |= {
+        "gru": nn.GRU(
+            INPUTS, units("gru", call["matched"], call["width"], INPUTS), batch_first=True
+        )
+    }
     with busy(call["load"]), onednn(call["kernel"] == "default"):
         times = milliseconds(layers, STEPS)
     row = call | {"steps": STEPS, "ratio": np.median(times["lstm"]) / np.median(times["gru"])}
     for cell, values in times.items():
         found = {"p50": np.median(values), "p99": np.quantile(values, 0.99), "worst": values.max()}
         row |= {f"{cell}_{name}": round(float(value), 5) for name, value in found.items()}
-    return [row | {name: value for name, value in environment().items() if name in ("cpu", "torch", "threads")}]
+    return [
+        row
+        | {
+            name: value
+            for name, value in environment().items()
+            if name in ("cpu", "torch", "threads")
+        }
+    ]

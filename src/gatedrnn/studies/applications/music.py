@@ -6,7 +6,8 @@ al. 2018), without dropout, 1,200 steps. Five seeds. The learning rate, of three
 validation loss on two tuning seeds in half the steps, for each cell and size. ``shuffled``: the small models on pieces
 whose steps are in a random order, 1,000 steps, at the rates of ``small``. ``nats``: the loss of a step, mean over all
 steps of the test pieces in full length; ``train_nats``: the same on the training pieces. The weights are those of the
-lowest validation loss."""
+lowest validation loss.
+"""
 
 import torch
 
@@ -27,7 +28,12 @@ SEEDS = list(range(5))
 
 def tuning(store):
     """Every learning rate on the two tuning seeds, for each cell and size."""
-    return [_call("tuning", size, c, r, TUNING_SEEDS) for size in RATES for c in UNITS[size] for r in RATES[size]]
+    return [
+        _call("tuning", size, c, r, TUNING_SEEDS)
+        for size in RATES
+        for c in UNITS[size]
+        for r in RATES[size]
+    ]
 
 
 def final(store):
@@ -36,7 +42,11 @@ def final(store):
     tuned = rows[rows.phase == "tuning"].fillna({"valid": float("inf")})
     mean = tuned.groupby(["size", "cell", "learning_rate"]).valid.mean()
     rate = lambda size, cell: mean["small" if size == "shuffled" else size, cell].idxmin().item()
-    return [_call("final", size, cell, rate(size, cell), SEEDS) for size in UNITS for cell in UNITS[size]]
+    return [
+        _call("final", size, cell, rate(size, cell), SEEDS)
+        for size in UNITS
+        for cell in UNITS[size]
+    ]
 
 
 def _call(phase, size, cell, rate, seeds):
@@ -51,7 +61,9 @@ def config(call):
     size, steps = call["size"], STEPS[call["size"]] // (1 if call["phase"] == "final" else 2)
     options = {"learning_rate": call["learning_rate"], "evaluate_every": 50}
     task = Chorales(shuffled=size == "shuffled")
-    return Config(task, call["cell"], UNITS[size][call["cell"]], 64, tuple(call["seeds"]), steps, **options)
+    return Config(
+        task, call["cell"], UNITS[size][call["cell"]], 64, tuple(call["seeds"]), steps, **options
+    )
 
 
 @torch.no_grad()
@@ -63,7 +75,15 @@ def measure(call):
     run.model.load_state_dict(run.best)
     measured = [{"nats": None, "train_nats": None} for _ in call["seeds"]]
     if call["phase"] == "final":
-        parts = {name: run.config.task.part(part) for name, part in (("nats", "test"), ("train_nats", "train"))}
-        losses = {name: loss("bernoulli", run.model(part.x)[0], part).tolist() for name, part in parts.items()}
-        measured = [{name: values[s] for name, values in losses.items()} for s in range(len(measured))]
+        parts = {
+            name: run.config.task.part(part)
+            for name, part in (("nats", "test"), ("train_nats", "train"))
+        }
+        losses = {
+            name: loss("bernoulli", run.model(part.x)[0], part).tolist()
+            for name, part in parts.items()
+        }
+        measured = [
+            {name: values[s] for name, values in losses.items()} for s in range(len(measured))
+        ]
     return as_rows(call, run, measured)

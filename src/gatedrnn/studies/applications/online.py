@@ -5,7 +5,8 @@ the watch. Ten seeds; the LSTM has 16 units, the GRUs as many or as many paramet
 Adam a sample. The learning rate, of {0.001, 0.003, 0.01, 0.03}, is that of the lowest error over the whole stream on
 two tuning seeds, for each cell and stream (the GRU tuned at equal parameters). ``mse``: the mean squared error over
 the stream after the first 200 samples; ``log_mse``: its logarithm; ``blocks``: means of 50 samples; ``persistence``
-and ``least_squares``: the errors of the two simple forecasts on the same stream."""
+and ``least_squares``: the errors of the two simple forecasts on the same stream.
+"""
 
 import json
 import time
@@ -28,7 +29,12 @@ RATES, WIDTH, BLOCK, ARMS = (1e-3, 3e-3, 1e-2, 3e-2), 16, 50, [*MODELS, ("rnn", 
 def tuning(store):
     """Every learning rate on the two tuning seeds, once for each cell."""
     arms = (ARMS[0], ARMS[2], ARMS[3])
-    return [_call("tuning", s, arm, rate, TUNING_SEEDS) for s in streams.STREAMS for arm in arms for rate in RATES]
+    return [
+        _call("tuning", s, arm, rate, TUNING_SEEDS)
+        for s in streams.STREAMS
+        for arm in arms
+        for rate in RATES
+    ]
 
 
 def final(store):
@@ -36,11 +42,22 @@ def final(store):
     rows = store.rows()
     tuned = rows[rows.phase == "tuning"].fillna({"mse": float("inf")})
     mean = tuned.groupby(["stream", "cell", "learning_rate"]).mse.mean()
-    return [_call("final", s, arm, mean[s, arm[0]].idxmin().item(), SEEDS) for s in streams.STREAMS for arm in ARMS]
+    return [
+        _call("final", s, arm, mean[s, arm[0]].idxmin().item(), SEEDS)
+        for s in streams.STREAMS
+        for arm in ARMS
+    ]
 
 
 def _call(phase, stream, arm, rate, seeds):
-    return {"phase": phase, "stream": stream, "cell": arm[0], "matched": arm[1], "learning_rate": rate, "seeds": seeds}
+    return {
+        "phase": phase,
+        "stream": stream,
+        "cell": arm[0],
+        "matched": arm[1],
+        "learning_rate": rate,
+        "seeds": seeds,
+    }
 
 
 PHASES = [tuning, final]  # about ten minutes of one core
@@ -52,11 +69,17 @@ def measure(call):
     streams = torch.stack([streams.STREAMS[call["stream"]](seed) for seed in call["seeds"]])
     size = units(call["cell"], call["matched"], WIDTH, streams.shape[-1])
     clock = time.process_time()
-    errors = online.learn(streams, call["cell"], size, call["learning_rate"], call["seeds"]).double()
-    shared = {name: value for name, value in call.items() if name != "seeds"} | {"hidden_size": size}
+    errors = online.learn(
+        streams, call["cell"], size, call["learning_rate"], call["seeds"]
+    ).double()
+    shared = {name: value for name, value in call.items() if name != "seeds"} | {
+        "hidden_size": size
+    }
     shared |= {"parameters": cost.parameters(call["cell"], streams.shape[-1], size)}
     shared |= {"cpu_seconds": round((time.process_time() - clock) / len(errors), 2)}
-    shared |= {name: value for name, value in environment().items() if name in ("cpu", "torch", "threads")}
+    shared |= {
+        name: value for name, value in environment().items() if name in ("cpu", "torch", "threads")
+    }
     return [
         shared
         | {"seed": seed, "mse": error.mean().item(), "log_mse": error.mean().log().item()}

@@ -6,7 +6,8 @@ parameters or, the GRU only, as many units. The learning rate, of {0.003, 0.01, 
 validation accuracy on two tuning seeds in half the steps, for each cell and width (the GRU tuned at equal parameters).
 ``accuracy``: on the test part; ``accuracy_int8``: after every row of the weight matrices has been rounded to 255 steps
 between plus and minus its largest weight (biases stay). ``bytes_int8``: a byte a weight, four a bias and a row's
-scale."""
+scale.
+"""
 
 import torch
 
@@ -18,14 +19,25 @@ from gatedrnn.training.train import Config, train
 
 KEYS = ["phase", "width", "cell", "matched", "learning_rate", "seed"]
 COLUMNS = [*RUN, "valid_accuracy", "accuracy", "accuracy_int8", "bytes", "bytes_int8"]
-WIDTHS, RATES, STEPS, LENGTH, TASK = (4, 8, 16, 32, 64), (3e-3, 1e-2, 3e-2), 1000, 50, SpokenDigits(noise=1.0)
+WIDTHS, RATES, STEPS, LENGTH, TASK = (
+    (4, 8, 16, 32, 64),
+    (3e-3, 1e-2, 3e-2),
+    1000,
+    50,
+    SpokenDigits(noise=1.0),
+)
 SEEDS, ARMS = list(range(5)), [*MODELS, ("cifg", "parameters")]
 
 
 def tuning(store):
     """Every learning rate on the two tuning seeds, once for each cell and width."""
     arms = (ARMS[0], ARMS[2], ARMS[3])
-    return [_call("tuning", width, arm, rate, TUNING_SEEDS) for width in WIDTHS for arm in arms for rate in RATES]
+    return [
+        _call("tuning", width, arm, rate, TUNING_SEEDS)
+        for width in WIDTHS
+        for arm in arms
+        for rate in RATES
+    ]
 
 
 def final(store):
@@ -33,11 +45,22 @@ def final(store):
     rows = store.rows()
     tuned = rows[rows.phase == "tuning"].fillna({"valid_accuracy": 0})
     mean = tuned.groupby(["width", "cell", "learning_rate"]).valid_accuracy.mean()
-    return [_call("final", w, arm, mean[w, arm[0]].idxmax().item(), SEEDS) for w in WIDTHS for arm in ARMS]
+    return [
+        _call("final", w, arm, mean[w, arm[0]].idxmax().item(), SEEDS)
+        for w in WIDTHS
+        for arm in ARMS
+    ]
 
 
 def _call(phase, width, arm, rate, seeds):
-    return {"phase": phase, "width": width, "cell": arm[0], "matched": arm[1], "learning_rate": rate, "seeds": seeds}
+    return {
+        "phase": phase,
+        "width": width,
+        "cell": arm[0],
+        "matched": arm[1],
+        "learning_rate": rate,
+        "seeds": seeds,
+    }
 
 
 PHASES = [tuning, final]  # about half an hour of one core
@@ -67,7 +90,11 @@ def measure(call):
         measured |= {"bytes": [4 * (weights + biases)] * len(call["seeds"])}
         measured |= {"bytes_int8": [weights + 4 * (biases + rows)] * len(call["seeds"])}
     empty = dict.fromkeys(COLUMNS[len(RUN) :])
-    return as_rows(call, run, [empty | {k: v[s] for k, v in measured.items()} for s in range(len(call["seeds"]))])
+    return as_rows(
+        call,
+        run,
+        [empty | {k: v[s] for k, v in measured.items()} for s in range(len(call["seeds"]))],
+    )
 
 
 @torch.no_grad()

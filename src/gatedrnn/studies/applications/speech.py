@@ -10,7 +10,8 @@ equal parameters; secondary: equal hidden size. Positive differences favour the 
 *Equivalent*: the 90 % interval of the primary difference lies within the margin. *Inconclusive*: neither. *Mixed*: the
 secondary difference excludes 0 the other way. The comparison counts as informative only if both cells lie between 20 %
 and 97 % on the tuning seeds. The width of the LSTM was therefore chosen on the tuning seeds alone, before any run with
-the ten seeds: at 16 units both cells reached 96.5 % and more, at 8 units the LSTM reached 91 %."""
+the ten seeds: at 16 units both cells reached 96.5 % and more, at 8 units the LSTM reached 91 %.
+"""
 
 import json
 from itertools import product
@@ -28,15 +29,28 @@ CELLS, RATES = ("lstm", "gru", "rnn"), (1e-3, 3e-3, 1e-2, 3e-2)
 TUNING_SEEDS, SEEDS = (100, 101), tuple(range(10))
 REGIMES = ("hidden size", "parameters")
 KEYS = ["phase", "cell", "regime", "learning_rate", "seed"]
-COLUMNS = ["hidden_size", "parameters", "steps", "valid_accuracy", "test_accuracy", "curve", "confusion"]
+COLUMNS = [
+    "hidden_size",
+    "parameters",
+    "steps",
+    "valid_accuracy",
+    "test_accuracy",
+    "curve",
+    "confusion",
+]
 COLUMNS += ["diverged_at", "cpu_seconds", "cpu", "torch", "threads"]
 
 
 def config(cell, regime, rate, seeds, shuffled=False):
     """The training of a cell that is matched to the LSTM by "hidden size" or by "parameters"."""
     matched = cost.match(cell, cost.parameters("lstm", 13, WIDTH), input_size=13)
-    task, hidden_size = SpokenDigits(shuffled=shuffled), WIDTH if regime == "hidden size" else matched
-    return Config(task, cell, hidden_size, LENGTH, seeds, STEPS, learning_rate=rate, evaluate_every=50)
+    task, hidden_size = (
+        SpokenDigits(shuffled=shuffled),
+        WIDTH if regime == "hidden size" else matched,
+    )
+    return Config(
+        task, cell, hidden_size, LENGTH, seeds, STEPS, learning_rate=rate, evaluate_every=50
+    )
 
 
 def answer(primary, secondary):
@@ -62,12 +76,22 @@ def rows(phase, regime, run):
         np.add.at(confusion, (truth, prediction[k].numpy()), 1)
         judged = phase != "tuning"  # the test part is not looked at while tuning
         row = {"phase": phase, "cell": c.cell, "regime": regime, "hidden_size": c.hidden_size}
-        row |= {"parameters": cost.parameters(c.cell, 13, c.hidden_size), "learning_rate": c.learning_rate}
+        row |= {
+            "parameters": cost.parameters(c.cell, 13, c.hidden_size),
+            "learning_rate": c.learning_rate,
+        }
         row |= {"seed": seed, "steps": c.steps, "valid_accuracy": history.score.iloc[-1]}
         row |= {"test_accuracy": (confusion.trace() / len(truth)).item() if judged else None}
-        row |= {"curve": json.dumps(history[["step", "train_loss", "loss", "score"]].round(6).values.tolist())}
+        row |= {
+            "curve": json.dumps(
+                history[["step", "train_loss", "loss", "score"]].round(6).values.tolist()
+            )
+        }
         row |= {"confusion": json.dumps(confusion.tolist()) if judged else None}
-        row |= {"diverged_at": run.diverged.get(seed), "cpu_seconds": round(run.seconds / len(c.seeds), 2)}
+        row |= {
+            "diverged_at": run.diverged.get(seed),
+            "cpu_seconds": round(run.seconds / len(c.seeds), 2),
+        }
         yield row | {key: machine[key] for key in ("cpu", "torch", "threads")}
 
 
@@ -79,17 +103,29 @@ def best_rate(store, cell, regime):
 
 def tuning(store):
     """Every learning rate, on the two tuning seeds."""
-    return [_call("tuning", cell, regime, rate, TUNING_SEEDS) for regime, cell, rate in product(REGIMES, CELLS, RATES)]
+    return [
+        _call("tuning", cell, regime, rate, TUNING_SEEDS)
+        for regime, cell, rate in product(REGIMES, CELLS, RATES)
+    ]
 
 
 def final(store):
     """The ten seeds at the learning rate that the tuning chose; then the order control."""
     runs = [*product(["final"], REGIMES, CELLS), *product(["order control"], REGIMES[:1], CELLS)]
-    return [_call(phase, cell, regime, best_rate(store, cell, regime), SEEDS) for phase, regime, cell in runs]
+    return [
+        _call(phase, cell, regime, best_rate(store, cell, regime), SEEDS)
+        for phase, regime, cell in runs
+    ]
 
 
 def _call(phase, cell, regime, rate, seeds):
-    return {"phase": phase, "cell": cell, "regime": regime, "learning_rate": rate, "seeds": list(seeds)}
+    return {
+        "phase": phase,
+        "cell": cell,
+        "regime": regime,
+        "learning_rate": rate,
+        "seeds": list(seeds),
+    }
 
 
 PHASES = [tuning, final]  # about half an hour on one core
@@ -98,5 +134,11 @@ PHASES = [tuning, final]  # about half an hour on one core
 def measure(call):
     """Train the seeds of one call of a phase; their rows."""
     reproducible()
-    phase, cell, regime, rate, seeds = (call[name] for name in ("phase", "cell", "regime", "learning_rate", "seeds"))
-    return list(rows(phase, regime, train(config(cell, regime, rate, tuple(seeds), phase == "order control"))))
+    phase, cell, regime, rate, seeds = (
+        call[name] for name in ("phase", "cell", "regime", "learning_rate", "seeds")
+    )
+    return list(
+        rows(
+            phase, regime, train(config(cell, regime, rate, tuple(seeds), phase == "order control"))
+        )
+    )

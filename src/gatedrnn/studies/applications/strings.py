@@ -6,7 +6,8 @@ the LSTM has 16 units, the GRUs as many or as many parameters, the RNN as many u
 0.01, 0.03}, is that of the lowest validation loss on two tuning seeds in half the steps (the GRU tuned at equal
 parameters; ``shuffled`` takes the rates of ``three``). ``accuracy``: the share of the 600 test strings answered right
 at their end. ``ends``: the same at each end. ``noisy``, ``cut``: (noise or frames kept, accuracy) at the last end, on
-test strings with normal noise, or with fewer frames of each recording, neither of which was trained on."""
+test strings with normal noise, or with fewer frames of each recording, neither of which was trained on.
+"""
 
 import json
 from dataclasses import replace
@@ -20,7 +21,11 @@ from gatedrnn.training.train import Config, train
 
 KEYS = ["phase", "task", "cell", "matched", "learning_rate", "seed"]
 COLUMNS = [*RUN, "accuracy", "ends", "noisy", "cut"]
-TASKS = {"three": DigitStrings(), "shuffled": DigitStrings(shuffled=True), "one": DigitStrings(count=1)}
+TASKS = {
+    "three": DigitStrings(),
+    "shuffled": DigitStrings(shuffled=True),
+    "one": DigitStrings(count=1),
+}
 RATES, STEPS, WIDTH, LENGTH = (3e-3, 1e-2, 3e-2), 2000, 16, 40
 NOISES, CUTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0), (4, 6, 8, 10, 12, 15, 20, 30, 40)
 ARMS = [*MODELS, ("rnn", "hidden size")]
@@ -29,7 +34,12 @@ ARMS = [*MODELS, ("rnn", "hidden size")]
 def tuning(store):
     """Every learning rate on the two tuning seeds, once for each cell."""
     arms = (ARMS[0], ARMS[2], ARMS[3])
-    return [_call("tuning", t, arm, rate, TUNING_SEEDS) for t in ("three", "one") for arm in arms for rate in RATES]
+    return [
+        _call("tuning", t, arm, rate, TUNING_SEEDS)
+        for t in ("three", "one")
+        for arm in arms
+        for rate in RATES
+    ]
 
 
 def final(store):
@@ -42,7 +52,14 @@ def final(store):
 
 
 def _call(phase, task, arm, rate, seeds):
-    return {"phase": phase, "task": task, "cell": arm[0], "matched": arm[1], "learning_rate": rate, "seeds": seeds}
+    return {
+        "phase": phase,
+        "task": task,
+        "cell": arm[0],
+        "matched": arm[1],
+        "learning_rate": rate,
+        "seeds": seeds,
+    }
 
 
 PHASES = [tuning, final]  # about half an hour of one core
@@ -50,9 +67,14 @@ PHASES = [tuning, final]  # about half an hour of one core
 
 def config(call):
     """The ``Config`` of a call."""
-    steps, size = STEPS if call["phase"] == "final" else STEPS // 2, units(call["cell"], call["matched"], WIDTH, 13)
+    steps, size = (
+        STEPS if call["phase"] == "final" else STEPS // 2,
+        units(call["cell"], call["matched"], WIDTH, 13),
+    )
     options = {"learning_rate": call["learning_rate"], "evaluate_every": 100, "cosine": True}
-    return Config(TASKS[call["task"]], call["cell"], size, LENGTH, tuple(call["seeds"]), steps, **options)
+    return Config(
+        TASKS[call["task"]], call["cell"], size, LENGTH, tuple(call["seeds"]), steps, **options
+    )
 
 
 def measure(call):
@@ -80,6 +102,11 @@ def tested(model, task):
     cut = {frames: at_ends(model, task, frames)[:, -1].tolist() for frames in CUTS}
     curve = lambda found, s: json.dumps([[x, round(values[s], 4)] for x, values in found.items()])
     return [
-        {"accuracy": share[-1], "ends": json.dumps(share), "noisy": curve(noisy, s), "cut": curve(cut, s)}
+        {
+            "accuracy": share[-1],
+            "ends": json.dumps(share),
+            "noisy": curve(noisy, s),
+            "cut": curve(cut, s),
+        }
         for s, share in enumerate(ends)
     ]

@@ -9,7 +9,8 @@ torch's GRU over its LSTM; ``products``, the same for the multiply-adds of a seq
 with oneDNN off; ``arithmetic``, the same for all operations of one step, two for a multiply-add and one for each
 elementwise result (``expected`` is the ratio of the products); ``published``: whole numbers that papers print;
 ``minimal``: the two maps of a minGRU (Feng et al. 2024) of ``alpha`` times as many units as inputs, over the matrices
-of a GRU; ``do nothing``: the losses of answers without memory, in closed form and, for adding, in a million samples."""
+of a GRU; ``do nothing``: the losses of answers without memory, in closed form and, for adding, in a million samples.
+"""
 
 import torch
 from torch import nn
@@ -27,18 +28,37 @@ KEYS, COLUMNS = ["check", "case"], ["value", "expected", "tolerance", "torch"]
 TORCH = {"lstm": nn.LSTM, "gru": nn.GRU}
 WALK = ("lstm", "cifg", "cifg_no_output", "gru_noreset", "gru")  # one change at a time
 SIZES = [(1, 8), (16, 32), (128, 128), (64, 256), (512, 64)]  # inputs, units
-DISTILL = {"gru": 4_323_600, "lstm": 5_764_800}  # Madsen 2019: the recurrent parameters of two layers
+DISTILL = {
+    "gru": 4_323_600,
+    "lstm": 5_764_800,
+}  # Madsen 2019: the recurrent parameters of two layers
 DISTILL_WHOLE = {"gru": 14_187_786, "lstm": 15_628_986}
-WORK = {"add": 1, "mul": 1, "sub": 1, "sigmoid": 1, "tanh": 1, "addcmul": 2, "lerp": 3}  # operations a result
+WORK = {
+    "add": 1,
+    "mul": 1,
+    "sub": 1,
+    "sigmoid": 1,
+    "tanh": 1,
+    "addcmul": 2,
+    "lerp": 3,
+}  # operations a result
 
 
 def checks(store):
     """Every check and case."""
     made = [(check, cell) for check in ("blocks", "states", "equal") for cell in TORCH]
-    made += [("edge", f"{a} to {b}") for a, b in zip(WALK, WALK[1:], strict=False)] + [("equal", "end of the walk")]
-    made += [(check, f"I={I} H={H}") for check in ("parameters", "products", "arithmetic") for I, H in SIZES]
+    made += [("edge", f"{a} to {b}") for a, b in zip(WALK, WALK[1:], strict=False)] + [
+        ("equal", "end of the walk")
+    ]
+    made += [
+        (check, f"I={I} H={H}")
+        for check in ("parameters", "products", "arithmetic")
+        for I, H in SIZES
+    ]
     made += [("parameters", "I=16 H=32, three layers")]
-    made += [("published", f"{part} of {cell}") for part in ("recurrent", "whole") for cell in TORCH]
+    made += [
+        ("published", f"{part} of {cell}") for part in ("recurrent", "whole") for cell in TORCH
+    ]
     made += [("minimal", f"alpha={alpha}") for alpha in (1, 2, 3, 4)]
     made += [("do nothing", task) for task in ("copy", "adding", "adding, sampled")]
     return [{"check": check, "case": case} for check, case in made]
@@ -51,7 +71,15 @@ def measure(config):
     """One check, a row."""
     reproducible()
     value, expected, tolerance = MEASURES[config["check"]](config["case"])
-    return [config | {"value": value, "expected": expected, "tolerance": tolerance, "torch": str(torch.__version__)}]
+    return [
+        config
+        | {
+            "value": value,
+            "expected": expected,
+            "tolerance": tolerance,
+            "torch": str(torch.__version__),
+        }
+    ]
 
 
 def blocks(cell):
@@ -75,14 +103,24 @@ def equal(case):
         total = (output**2).sum() + sum((part**3).sum() for part in state)
         of_inputs = torch.autograd.grad(total, [seen, start], retain_graph=True)
         of_weights = torch.autograd.grad(total, list(layer.parameters()))
-        flat = [g.reshape(-1) for g in of_weights[:3]]  # of W, U and the bias on the side of the input: both have them
+        flat = [
+            g.reshape(-1) for g in of_weights[:3]
+        ]  # of W, U and the bias on the side of the input: both have them
         found.append([output, *state, *of_inputs, *flat])
     return max((a - b).abs().max().item() for a, b in zip(*found, strict=True)), 0, 1e-12
 
 
 def walk_layers():
     """One layer for each cell of the walk; blocks of the same role share their weights."""
-    role = {"f": "keep", "z": "keep", "g": "candidate", "n": "candidate", "i": "i", "o": "o", "r": "r"}
+    role = {
+        "f": "keep",
+        "z": "keep",
+        "g": "candidate",
+        "n": "candidate",
+        "i": "i",
+        "o": "o",
+        "r": "r",
+    }
     drawn = {name: [torch.randn(5, n) for n in (3, 5, 1)] for name in dict.fromkeys(role.values())}
     layers = []
     for cell in WALK:
@@ -110,7 +148,9 @@ def _sizes(case):
 
 def parameters(case):
     I, H, layers = _sizes(case)
-    gru, lstm = (sum(p.numel() for p in TORCH[cell](I, H, layers).parameters()) for cell in ("gru", "lstm"))
+    gru, lstm = (
+        sum(p.numel() for p in TORCH[cell](I, H, layers).parameters()) for cell in ("gru", "lstm")
+    )
     return gru / lstm, 0.75, 0
 
 
@@ -136,7 +176,8 @@ def elementwise(cell, H):
     state = tuple(torch.randn(1, H) for _ in CELLS[cell].states)
     p = {"U": torch.randn(G * H, H)} | {name: torch.randn(H) for name in CELLS[cell].vectors}
     return sum(
-        WORK.get(name, 0) * numbers for name, numbers in operators_and_sizes(step, torch.randn(1, G * H), state, p)
+        WORK.get(name, 0) * numbers
+        for name, numbers in operators_and_sizes(step, torch.randn(1, G * H), state, p)
     )
 
 
@@ -172,7 +213,9 @@ def minimal(case):
 
 
 def do_nothing(case):
-    if case == "copy":  # a mean over all T + 20 steps, as in the papers; ours scores the ten recalled symbols
+    if (
+        case == "copy"
+    ):  # a mean over all T + 20 steps, as in the papers; ours scores the ten recalled symbols
         return round(Copy().baseline(1000) * 10 / 1020, 6), 0.020387, 0
     if case == "adding":
         return Adding().baseline(100), 1 / 6, 0
@@ -180,6 +223,12 @@ def do_nothing(case):
     return (batch.y[batch.mask] - 1).square().mean().item(), 1 / 6, 0.001
 
 
-MEASURES = {"blocks": blocks, "states": states, "equal": equal, "edge": edge, "parameters": parameters}
+MEASURES = {
+    "blocks": blocks,
+    "states": states,
+    "equal": equal,
+    "edge": edge,
+    "parameters": parameters,
+}
 MEASURES |= {"products": products, "arithmetic": arithmetic, "published": published}
 MEASURES |= {"minimal": minimal, "do nothing": do_nothing}

@@ -8,7 +8,8 @@ chorales (36 units, 600 steps), five seeds. ``walk``: the two cells between CIFG
 rate, of {0.003, 0.01, 0.03}, is that of the lowest validation loss on two tuning seeds for each part, task, cell and
 bias. ``solved_at``: the first evaluated step with a validation loss of at most 1 % of the best memoryless answer's,
 -1 if none. ``score``: % of right digits for the sums, nats a step for chorales, of the best weights on the test part or
-on 1,000 new sums."""
+on 1,000 new sums.
+"""
 
 import numpy as np
 import torch
@@ -36,7 +37,9 @@ TASKS |= {"addition": (Addition(), 2, 32, 4000), "chorales": (Chorales(), 64, 36
 def arms():
     """The part, task, cell and bias of every arm."""
     made = [("ladder", task, cell, "chrono") for task in ("adding", "xor") for cell in LADDER]
-    made += [("ablation", task, cell, "default") for task in ("addition", "chorales") for cell in PARTS]
+    made += [
+        ("ablation", task, cell, "default") for task in ("addition", "chorales") for cell in PARTS
+    ]
     made += [("ablation", task, "lstm", "one") for task in ("addition", "chorales")]
     return made + [("walk", "chorales", cell, "default") for cell in WALK]
 
@@ -51,7 +54,10 @@ def final(store):
     rows = store.rows()
     rows = rows[rows.phase == "tuning"].fillna({"valid": np.inf})
     mean = rows.groupby(["part", "task", "cell", "bias", "learning_rate"]).valid.mean()
-    return [_call(*arm, "final", mean[arm].idxmin().item(), SEEDS if arm[0] == "ladder" else FEW) for arm in arms()]
+    return [
+        _call(*arm, "final", mean[arm].idxmin().item(), SEEDS if arm[0] == "ladder" else FEW)
+        for arm in arms()
+    ]
 
 
 PHASES = [tuning, final]  # about forty minutes of one core
@@ -67,7 +73,11 @@ def config(call):
     task, length, width, steps = TASKS[call["task"]]
     ladder = call["part"] == "ladder"
     size = units(call["cell"], "parameters" if ladder else "hidden size", width, task.input_size)
-    options = {"learning_rate": call["learning_rate"], "bias": BIAS[call["bias"]], "evaluate_every": 50}
+    options = {
+        "learning_rate": call["learning_rate"],
+        "bias": BIAS[call["bias"]],
+        "evaluate_every": 50,
+    }
     options |= {"until": 0.01 * task.baseline(length) if ladder else None}
     return Config(task, call["cell"], size, length, tuple(call["seeds"]), steps, **options)
 
@@ -79,8 +89,15 @@ def measure(call):
     limit = -np.inf if run.config.until is None else run.config.until
     curves = [run.history[run.history.seed == seed] for seed in run.config.seeds]
     times = [steps_to(curve.step, curve.loss, limit) for curve in curves]
-    scores = judged(run) if call["phase"] == "final" and call["part"] != "ladder" else [None] * len(times)
-    found = [{"solved_at": int(t) if np.isfinite(t) else -1, "score": s} for t, s in zip(times, scores, strict=True)]
+    scores = (
+        judged(run)
+        if call["phase"] == "final" and call["part"] != "ladder"
+        else [None] * len(times)
+    )
+    found = [
+        {"solved_at": int(t) if np.isfinite(t) else -1, "score": s}
+        for t, s in zip(times, scores, strict=True)
+    ]
     return as_rows(call, run, found)
 
 

@@ -5,7 +5,8 @@
 1,500 steps, ten seeds; the learning rate, of {0.003, 0.01, 0.03}, is that of the lowest validation loss on two tuning
 seeds for each cell and task (the GRU tuned at equal parameters). ``accuracy``: the share of right steps, and ``loss``,
 in nats a step, of the weights with the lowest validation loss on 200 new sequences, at four times the trained length
-for the four."""
+for the four.
+"""
 
 import torch
 
@@ -26,7 +27,9 @@ lengths = lambda name: (100, 100) if "markov" in name else (50, 200)  # of the t
 
 def tuning(store):
     """Every learning rate on the two tuning seeds, once for each cell."""
-    made = [(task, model, rate) for task in TASKS for model in (MODELS[0], MODELS[2]) for rate in RATES]
+    made = [
+        (task, model, rate) for task in TASKS for model in (MODELS[0], MODELS[2]) for rate in RATES
+    ]
     return [_call("tuning", task, model, rate, TUNING_SEEDS) for task, model, rate in made]
 
 
@@ -35,7 +38,10 @@ def final(store):
     rows = store.rows()
     mean = rows[rows.phase == "tuning"].groupby(["task", "cell", "learning_rate"]).valid.mean()
     made = [(task, model) for task in TASKS for model in MODELS]
-    return [_call("final", task, model, mean[task, model[0]].idxmin().item(), SEEDS) for task, model in made]
+    return [
+        _call("final", task, model, mean[task, model[0]].idxmin().item(), SEEDS)
+        for task, model in made
+    ]
 
 
 PHASES = [tuning, final]  # about twenty minutes of one core
@@ -70,5 +76,9 @@ def judged(run, length):
     run.model.load_state_dict(run.best)
     test = task.batch(generator(0, 0, "test"), 200, length)
     prediction = run.model(test.x)[0]
-    pairs = zip(loss(task.loss, prediction, test).tolist(), score(task.loss, prediction, test).tolist(), strict=True)
+    pairs = zip(
+        loss(task.loss, prediction, test).tolist(),
+        score(task.loss, prediction, test).tolist(),
+        strict=True,
+    )
     return [{"loss": l, "accuracy": a} for l, a in pairs]

@@ -2,7 +2,8 @@
 
 LSTM with 60 units and GRU with 70, five seeds, 3,000 steps of 32 sequences at a learning rate of 0.003, no tuning;
 training stops when every seed is below a quarter of the loss of doing nothing. ``share_of_baseline``: the loss of the
-best weights on 500 new sequences over that of doing nothing, ln 8 a recalled symbol; only those are scored."""
+best weights on 500 new sequences over that of doing nothing, ln 8 a recalled symbol; only those are scored.
+"""
 
 import torch
 
@@ -19,7 +20,11 @@ WAIT, SIZES, STEPS, RATE, SEEDS = 200, {"lstm": 60, "gru": 70}, 3000, 3e-3, list
 
 def arms(store):
     """Both cells, both biases."""
-    return [{"cell": cell, "bias": bias, "seeds": SEEDS} for bias in ("default", "chrono") for cell in SIZES]
+    return [
+        {"cell": cell, "bias": bias, "seeds": SEEDS}
+        for bias in ("default", "chrono")
+        for cell in SIZES
+    ]
 
 
 PHASES = [arms]  # about a quarter of an hour of one core
@@ -27,8 +32,14 @@ PHASES = [arms]  # about a quarter of an hour of one core
 
 def config(call):
     """The ``Config`` of a call."""
-    options = {"learning_rate": RATE, "bias": BIAS[call["bias"]], "until": Copy().baseline(WAIT) / 4}
-    return Config(Copy(), call["cell"], SIZES[call["cell"]], WAIT, tuple(call["seeds"]), STEPS, **options)
+    options = {
+        "learning_rate": RATE,
+        "bias": BIAS[call["bias"]],
+        "until": Copy().baseline(WAIT) / 4,
+    }
+    return Config(
+        Copy(), call["cell"], SIZES[call["cell"]], WAIT, tuple(call["seeds"]), STEPS, **options
+    )
 
 
 @torch.no_grad()

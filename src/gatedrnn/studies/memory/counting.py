@@ -7,7 +7,8 @@ that paper (one layer each) the GRU of as many parameters as the LSTM, and both 
 is the largest n such that all words of 5 to n letters a are closed exactly: every scored symbol is the likeliest.
 ``slope``: by how much the largest ``|c|`` (``|h|`` in a cell without c) grows a step, fitted over the letters a from
 the 51st to the 500th; ``highest``: the largest ``|h|`` on a^500 b^500; ``trajectory``: the state that is largest after
-a^500 at every tenth step of that word."""
+a^500 at every tenth step of that word.
+"""
 
 import json
 from dataclasses import dataclass
@@ -36,7 +37,10 @@ ARMS = [
 ]
 
 
-ALL = [("lstm", "reference"), ("gru", "hidden size")]  # the other GRUs would take a quarter of an hour more
+ALL = [
+    ("lstm", "reference"),
+    ("gru", "hidden size"),
+]  # the other GRUs would take a quarter of an hour more
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,9 @@ def measure(call):
 @torch.no_grad()
 def counted(model):
     """For each model its horizon and how its state moves on a^500 b^500, a list of dicts."""
-    exact = torch.cat([closes(model, range(n, n + 50)) for n in range(1, LONGEST, 50)], 1)  # (S, LONGEST)
+    exact = torch.cat(
+        [closes(model, range(n, n + 50)) for n in range(1, LONGEST, 50)], 1
+    )  # (S, LONGEST)
     horizons = FIRST - 1 + exact[:, FIRST - 1 :].long().cumprod(1).sum(1)
     x = AnBn().words([LONGEST]).x
     h, _, gates = model.recurrent(x, trace=True)
@@ -98,7 +104,9 @@ def counted(model):
             "highest": float(top),
             "trajectory": json.dumps([*map(_digits, path)]),
         }
-        for n, slope, top, path in zip(horizons, slopes, h.abs().amax((1, 2, 3)), paths, strict=True)
+        for n, slope, top, path in zip(
+            horizons, slopes, h.abs().amax((1, 2, 3)), paths, strict=True
+        )
     ]
 
 

@@ -7,7 +7,8 @@ and the task, with chrono initialisation on adding and recall those of ``converg
 has solved the task. ``solved_at``: the first evaluated step with a validation loss of at most 1 % of the best answer
 without memory, -1 if there is none (always for real data). ``quality``, in points: accuracy on the test part for
 pixels and speech; for the others the share of that answer's loss, or of the constant answer's, that the best weights
-removed. ``test_error`` and ``test_accuracy``: their loss and score on the test part, or on 1,000 new sequences."""
+removed. ``test_error`` and ``test_accuracy``: their loss and score on the test part, or on 1,000 new sequences.
+"""
 
 import numpy as np
 import torch
@@ -36,7 +37,13 @@ TWO = {**BIAS, "two": 2.0}
 def reach(store):
     """The tasks that must bridge a length, at equal parameters, both biases; then the shorter ones at equal size."""
     equal = [MODELS[0], MODELS[2]]
-    made = [(task, n, m, b) for b in ("default", "chrono") for task in LENGTHS for n in LENGTHS[task] for m in equal]
+    made = [
+        (task, n, m, b)
+        for b in ("default", "chrono")
+        for task in LENGTHS
+        for n in LENGTHS[task]
+        for m in equal
+    ]
     made += [(task, n, m, "default") for task in CUT for n in CUT[task] for m in equal]
     made += [(task, n, MODELS[2], "two") for task, n in (("adding", 200), ("recall", 100))]
     made += [("adding", 200, ("rnn", "hidden size"), "default")]
@@ -49,7 +56,14 @@ PHASES = [reach]  # about an hour and a half of one core
 
 def _call(task, length, model, bias):
     cell, matched = model
-    call = {"phase": "final", "task": task, "length": length, "cell": cell, "matched": matched, "bias": bias}
+    call = {
+        "phase": "final",
+        "task": task,
+        "length": length,
+        "cell": cell,
+        "matched": matched,
+        "bias": bias,
+    }
     return call | {"learning_rate": rate(task, cell, bias), "seeds": SEEDS}
 
 
@@ -61,7 +75,11 @@ def rate(task, cell, bias):
     source = "convergence" if bias != "default" and task in ("adding", "recall") else "panel"
     rows = results.read(source)
     rows = rows[(rows.phase == "final") & (rows.task == task) & (rows.cell == cell)]
-    return rows[rows.bias == (bias if source == "convergence" else "default")].learning_rate.iloc[0].item()
+    return (
+        rows[rows.bias == (bias if source == "convergence" else "default")]
+        .learning_rate.iloc[0]
+        .item()
+    )
 
 
 def config(call):
@@ -72,7 +90,9 @@ def config(call):
     size = units(call["cell"], call["matched"], WIDTHS[call["task"]], task.input_size)
     options = {"learning_rate": call["learning_rate"], "bias": TWO[call["bias"]], "until": until}
     options["evaluate_every"] = 50
-    return Config(task, call["cell"], size, length, tuple(call["seeds"]), STEPS[call["task"]], **options)
+    return Config(
+        task, call["cell"], size, length, tuple(call["seeds"]), STEPS[call["task"]], **options
+    )
 
 
 def measure(call):
@@ -87,18 +107,32 @@ def judged(run):
     """What the study measures of each seed, a list of dicts."""
     c, task = run.config, run.config.task
     real = hasattr(task, "part")
-    test = task.part("test", c.length) if real else task.batch(generator(0, 0, "test"), 1000, c.length)
+    test = (
+        task.part("test", c.length) if real else task.batch(generator(0, 0, "test"), 1000, c.length)
+    )
     run.model.load_state_dict(run.best)
     prediction = run.model(test.x)[0]
-    errors, accuracies = loss(task.loss, prediction, test).numpy(), score(task.loss, prediction, test).numpy()
+    errors, accuracies = (
+        loss(task.loss, prediction, test).numpy(),
+        score(task.loss, prediction, test).numpy(),
+    )
     if isinstance(task, Characters) or not real:
-        quality = 100 * (1 - errors / (task.reference("test", c.length) if real else task.baseline(c.length)))
+        quality = 100 * (
+            1 - errors / (task.reference("test", c.length) if real else task.baseline(c.length))
+        )
     else:
         quality = 100 * accuracies
     curves = [run.history[run.history.seed == seed] for seed in c.seeds]
     limit = -np.inf if c.until is None else c.until
     times = [steps_to(curve.step, curve.loss, limit) for curve in curves]
     return [
-        {"solved_at": int(t) if np.isfinite(t) else -1, "quality": q, "test_error": e, "test_accuracy": a}
-        for t, q, e, a in zip(times, *(np.float64(v).tolist() for v in (quality, errors, accuracies)), strict=True)
+        {
+            "solved_at": int(t) if np.isfinite(t) else -1,
+            "quality": q,
+            "test_error": e,
+            "test_accuracy": a,
+        }
+        for t, q, e, a in zip(
+            times, *(np.float64(v).tolist() for v in (quality, errors, accuracies)), strict=True
+        )
     ]

@@ -5,7 +5,8 @@ Ten seeds, equal hidden size: 32 units on adding (length 200) and recall (lag 10
 64 held-out sequences and in float64: ``gradient_before`` and ``gradient_after`` (adding): the gradient of the last
 hidden state by lag, relative to lag 0, before and after the training; ``kept_before`` and ``kept_after``: for each unit
 the mean of the gate that keeps; ``plane`` (LSTM): the share of each hundredth of the (f, i) square, f by rows. The
-weights after training are those with the lowest validation loss."""
+weights after training are those with the lowest validation loss.
+"""
 
 import json
 
@@ -46,9 +47,15 @@ TASKS |= {"chorales": (Chorales(), 64, 36, 600), "language": (Characters(), 64, 
 def arms(store):
     """Every cell, task and bias, its ten seeds together."""
     made = [("adding", "rnn", "default")]
-    made += [("adding", cell, bias) for bias in ("default", "one", "chrono") for cell in ("lstm", "gru")]
+    made += [
+        ("adding", cell, bias) for bias in ("default", "one", "chrono") for cell in ("lstm", "gru")
+    ]
     made += [("recall", cell, bias) for bias in ("default", "chrono") for cell in ("lstm", "gru")]
-    made += [(task, cell, "default") for task in ("anbn", "chorales", "language") for cell in ("lstm", "gru")]
+    made += [
+        (task, cell, "default")
+        for task in ("anbn", "chorales", "language")
+        for cell in ("lstm", "gru")
+    ]
     return [{"task": task, "cell": cell, "bias": bias, "seeds": SEEDS} for task, cell, bias in made]
 
 
@@ -59,7 +66,10 @@ def config(call):
     """The ``Config`` of a call."""
     task, length, size, steps = TASKS[call["task"]]
     words, known = call["task"] == "anbn", call["task"] in ("adding", "recall")
-    options = {"learning_rate": 1e-2 if words else rate(call["task"], call["cell"], call["bias"]), "cosine": words}
+    options = {
+        "learning_rate": 1e-2 if words else rate(call["task"], call["cell"], call["bias"]),
+        "cosine": words,
+    }
     options |= {
         "until": 0.01 * task.baseline(length) if known else None,
         "evaluate_every": 50,
@@ -80,7 +90,10 @@ def measure(call):
     for s, seed in enumerate(c.seeds):
         curve = run.history[run.history.seed == seed]
         time = steps_to(curve.step, curve.loss, limit)
-        row = {"learning_rate": c.learning_rate, "solved_at": int(time) if np.isfinite(time) else -1}
+        row = {
+            "learning_rate": c.learning_rate,
+            "solved_at": int(time) if np.isfinite(time) else -1,
+        }
         for name, (gradient, kept) in zip(("before", "after"), inside, strict=True):
             row |= {f"gradient_{name}": _text(gradient, s), f"kept_{name}": _text(kept, s)}
         rows.append(row | {"plane": _text(plane, s)})
@@ -94,4 +107,8 @@ def _inside(model, x, task):
 
 
 def _text(values, s):
-    return None if values is None else json.dumps([float(f"{value:.4g}") for value in values[s].flatten().tolist()])
+    return (
+        None
+        if values is None
+        else json.dumps([float(f"{value:.4g}") for value in values[s].flatten().tolist()])
+    )

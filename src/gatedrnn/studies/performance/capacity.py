@@ -6,7 +6,8 @@ model that labels a share 1 - e rightly has stored N (1 - h(e)) bits, h the bina
 more). N runs from 1 to 5 labels a parameter, readout included; the capacity of a cell is the largest number of bits a
 parameter over these N. Pass, fixed before the runs: 2 to 6 bits a parameter for every cell; capacities of any two cells
 within 20 %; capacity linear in the number of parameters with R^2 above 0.95. The paper tuned every model at length and
-searched for the largest N; we do neither, so ours are lower bounds."""
+searched for the largest N; we do neither, so ours are lower bounds.
+"""
 
 import math
 import time
@@ -22,9 +23,27 @@ from gatedrnn.measure.timing import environment
 from gatedrnn.tasks.base import generator
 from gatedrnn.training.train import clip_per_seed
 
-CELLS, SIZES, RATIOS, SEEDS, STEPS, T, I = ("rnn", "gru", "lstm"), (4, 8, 12), (1, 2, 3, 4, 5), [0, 1, 2], 1500, 8, 4
+CELLS, SIZES, RATIOS, SEEDS, STEPS, T, I = (
+    ("rnn", "gru", "lstm"),
+    (4, 8, 12),
+    (1, 2, 3, 4, 5),
+    [0, 1, 2],
+    1500,
+    8,
+    4,
+)
 KEYS = ["cell", "hidden_size", "labels_per_parameter", "seed"]
-COLUMNS = ["parameters", "strings", "wrong", "bits", "bits_per_parameter", "cpu_seconds", "cpu", "torch", "threads"]
+COLUMNS = [
+    "parameters",
+    "strings",
+    "wrong",
+    "bits",
+    "bits_per_parameter",
+    "cpu_seconds",
+    "cpu",
+    "torch",
+    "threads",
+]
 
 
 def stored_bits(strings, wrong):
@@ -37,9 +56,14 @@ def stored_bits(strings, wrong):
 def learn(cell, hidden_size, strings, seeds, steps):
     """The number of wrong labels of each seed after training, a list."""
     draws = [generator(seed, 0, "capacity") for seed in seeds]
-    x = torch.stack([2.0 * torch.randint(0, 2, (strings, T, I), generator=g) - 1 for g in draws]).float()
+    x = torch.stack(
+        [2.0 * torch.randint(0, 2, (strings, T, I), generator=g) - 1 for g in draws]
+    ).float()
     y = torch.stack([torch.randint(0, 2, (strings,), generator=g) for g in draws]).float()
-    model, generators = SequenceModel(cell, I, hidden_size, 1, seeds=len(seeds)), initialise.per_seed(seeds)
+    model, generators = (
+        SequenceModel(cell, I, hidden_size, 1, seeds=len(seeds)),
+        initialise.per_seed(seeds),
+    )
     initialise.uniform(model.recurrent, generators)
     model.initialise_readout(generators)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
@@ -68,7 +92,10 @@ def measure(call):
     rows = []
     for seed, errors in zip(call["seeds"], wrong, strict=True):
         bits = float(stored_bits(strings, errors))
-        rows.append(shared | {"seed": seed, "wrong": errors, "bits": bits, "bits_per_parameter": bits / count})
+        rows.append(
+            shared
+            | {"seed": seed, "wrong": errors, "bits": bits, "bits_per_parameter": bits / count}
+        )
     return rows
 
 

@@ -3,7 +3,8 @@
 As in ``panel``, but for 2,000 steps, for the LSTM and the GRU of equal parameters, with the bias of the gate that keeps
 the old state set to 1, or drawn by chrono initialisation; the learning rate is tuned anew for each bias, between 1e-2
 and 3e-2, one of which was best or as good as the best for both cells with the default bias. It is a secondary regime of
-the rule, which stands in claims.yml."""
+the rule, which stands in claims.yml.
+"""
 
 from gatedrnn.studies import protocol as training
 from gatedrnn.studies.protocol import COLUMNS, KEYS, MODELS, final_calls, tuning_calls

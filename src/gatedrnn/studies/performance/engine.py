@@ -4,7 +4,8 @@ One row is one cell at one hidden size: forward and backward of ten models, batc
 thread, four candidates timed in turns over 30 rounds. ``torch``: ten ``nn.LSTM`` (oneDNN on) or ``nn.GRU``;
 ``compiled`` and ``loop``: one layer of ours with ten seeds; ``products``: the matrix products of the layer alone, all
 seeds at once, which no implementation can do without. A speed-up is the ratio of two medians with its bootstrap
-interval."""
+interval.
+"""
 
 import os
 
@@ -23,12 +24,18 @@ CELLS = {"lstm": (nn.LSTM, LSTM), "gru": (nn.GRU, GRU)}
 CANDIDATES = ("torch", "compiled", "loop", "products")
 ALONE, KEYS = True, ["cell", "hidden_size"]
 COLUMNS = [f"{name}_ms" for name in CANDIDATES]
-COLUMNS += [f"{name}{end}" for name in ("compiled", "loop", "products") for end in ("_ratio", "_low", "_high")]
+COLUMNS += [
+    f"{name}{end}"
+    for name in ("compiled", "loop", "products")
+    for end in ("_ratio", "_low", "_high")
+]
 COLUMNS += list(environment()) + ["rounds"]
 # What `gatedrnn bench` measures on the reader's machine: a few shapes of the study `speed`, and one size of this one.
 QUICK = [(c, "training", H, 100, 16) for H in (32, 128) for c in ("default", "native", "compiled")]
 QUICK += [
-    (c, mode, 128, *shape) for mode, shape in (("inference", (100, 16)), ("step", (1, 1))) for c in speed.COMPARISONS
+    (c, mode, 128, *shape)
+    for mode, shape in (("inference", (100, 16)), ("step", (1, 1)))
+    for c in speed.COMPARISONS
 ]
 
 
@@ -62,7 +69,9 @@ def measure(config, rounds=ROUNDS):
     """One row: the four candidates in turns."""
     reproducible(dtype=torch.float32)
     times = compare_times(candidates(**config), rounds=rounds)
-    row = config | {f"{name}_ms": 1e3 * t for name, t in times.groupby("name").seconds.median().items()}
+    row = config | {
+        f"{name}_ms": 1e3 * t for name, t in times.groupby("name").seconds.median().items()
+    }
     for name, (a, b) in {"compiled": ("torch", "compiled"), "loop": ("torch", "loop")}.items():
         r = ratio(times, a, b)
         row |= {f"{name}_ratio": r.ratio, f"{name}_low": r.low, f"{name}_high": r.high}
@@ -81,21 +90,35 @@ PHASES = [grid]  # about a minute; leave the machine alone while it runs
 
 def beside_stored():
     """Some shapes of ``speed`` and one size of this study, measured now: a DataFrame of each ratio here and as stored.
-    About half a minute."""
+    About half a minute.
+    """
     stored, rows = results.read("speed").set_index(speed.KEYS), []
     for shape in QUICK:
         here, there = speed.measure(dict(zip(speed.KEYS, shape, strict=True)))[0], stored.loc[shape]
-        rows.append((f"GRU / LSTM, {shape[0]}", f"{shape[1]}, H={shape[2]}, T={shape[3]}, B={shape[4]}", here, there))
+        rows.append(
+            (
+                f"GRU / LSTM, {shape[0]}",
+                f"{shape[1]}, H={shape[2]}, T={shape[3]}, B={shape[4]}",
+                here,
+                there,
+            )
+        )
     stored = results.read("engine").set_index(KEYS)
     for cell in CELLS:
         here, there = (
             {k.removeprefix("compiled_"): r[k] for k in r.keys() if k.startswith("compiled_")}
-            for r in (measure({"cell": cell, "hidden_size": 32}, rounds=10)[0], stored.loc[(cell, 32)])
+            for r in (
+                measure({"cell": cell, "hidden_size": 32}, rounds=10)[0],
+                stored.loc[(cell, 32)],
+            )
         )
-        rows.append((f"ten torch / ten compiled, {cell}", f"training, H=32, T={T}, B={B}", here, there))
+        rows.append(
+            (f"ten torch / ten compiled, {cell}", f"training, H=32, T={T}, B={B}", here, there)
+        )
     show = lambda r: f"{r['ratio']:.2f} [{r['low']:.2f}, {r['high']:.2f}]"
     return pd.DataFrame(
-        [(*label, show(a), show(b)) for *label, a, b in rows], columns=["ratio", "of", "here", "stored"]
+        [(*label, show(a), show(b)) for *label, a, b in rows],
+        columns=["ratio", "of", "here", "stored"],
     )
 
 
@@ -106,7 +129,9 @@ def renew():
     fresh.unlink(missing_ok=True)
     store = results.Store(fresh, KEYS, [*COLUMNS, "error"])
     if run_all(measure, grid(store), store, progress="engine"):
-        raise results.Stop(f"some measurements failed; the errors are in {fresh}, and {path} is as it was")
+        raise results.Stop(
+            f"some measurements failed; the errors are in {fresh}, and {path} is as it was"
+        )
     os.replace(fresh, path)
 
 

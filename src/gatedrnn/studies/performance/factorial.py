@@ -5,7 +5,8 @@ per gate, the GRU with its reset after or before the product, all as plain torch
 the median of forward and backward over 20 steps in float32 on one thread, with 64 inputs. ``launches``: torch operators
 started, forward and backward; ``macs``: multiply-adds of the products, forward and backward. The rule, in claims.yml,
 asks for the share of the variance of log time, within a hidden size and batch size, that lies between three and four
-blocks."""
+blocks.
+"""
 
 from itertools import product
 
@@ -18,9 +19,23 @@ from gatedrnn.measure.timing import compare_times, environment
 
 LENGTH, INPUTS, ROUNDS = 20, 64, 30
 VARIANTS = [(cell, products, "-") for cell in ("lstm", "cifg") for products in ("one", "per gate")]
-VARIANTS += [("gru", products, reset) for products in ("one", "per gate") for reset in ("after", "before")]
+VARIANTS += [
+    ("gru", products, reset) for products in ("one", "per gate") for reset in ("after", "before")
+]
 ALONE, KEYS = True, ["cell", "products", "reset", "hidden_size", "batch_size"]
-COLUMNS = ["seconds", "q25", "q75", "launches", "macs", "blocks", "rounds", "cpu", "torch", "threads", "blas"]
+COLUMNS = [
+    "seconds",
+    "q25",
+    "q75",
+    "launches",
+    "macs",
+    "blocks",
+    "rounds",
+    "cpu",
+    "torch",
+    "threads",
+    "blas",
+]
 
 
 def lstm(x, state, U):
@@ -55,12 +70,16 @@ PER_GATE = {"lstm": lstm, "cifg": cifg, "gru": gru_after, "gru_before": gru_befo
 
 def variant(cell, products, reset, hidden_size, batch_size):
     """A function of no arguments that runs 20 steps of a variant forward and backward; its number of gate blocks. The
-    input is projected outside the loop in all of them: one product, or one a gate."""
+    input is projected outside the loop in all of them: one product, or one a gate.
+    """
     name = "gru_before" if reset == "before" else cell
     G, H = len(CELLS[name].gates), hidden_size
     weights = [torch.randn(G * H, n).div(H**0.5).requires_grad_() for n in (INPUTS, H)]
     b_hn = {v: torch.zeros(H, requires_grad=True) for v in CELLS[name].vectors}
-    x, start = torch.randn(LENGTH, batch_size, INPUTS), [torch.zeros(batch_size, H) for _ in CELLS[name].states]
+    x, start = (
+        torch.randn(LENGTH, batch_size, INPUTS),
+        [torch.zeros(batch_size, H) for _ in CELLS[name].states],
+    )
 
     def run():
         state, (W, U) = tuple(start), weights
@@ -83,10 +102,22 @@ def measure(config):
     times = compare_times({"variant": run}, rounds=ROUNDS).seconds
     low, middle, high = times.quantile([0.25, 0.5, 0.75])
     name = "gru_before" if config["reset"] == "before" else config["cell"]
-    macs = 3 * LENGTH * config["batch_size"] * cost.macs(name, INPUTS, config["hidden_size"])  # backward costs two more
-    row = config | {"seconds": middle, "q25": low, "q75": high, "launches": sum(count_operators(run).values()), "macs": macs}
+    macs = (
+        3 * LENGTH * config["batch_size"] * cost.macs(name, INPUTS, config["hidden_size"])
+    )  # backward costs two more
+    row = config | {
+        "seconds": middle,
+        "q25": low,
+        "q75": high,
+        "launches": sum(count_operators(run).values()),
+        "macs": macs,
+    }
     machine = environment()
-    return [row | {"blocks": blocks, "rounds": ROUNDS} | {k: machine[k] for k in ("cpu", "torch", "threads", "blas")}]
+    return [
+        row
+        | {"blocks": blocks, "rounds": ROUNDS}
+        | {k: machine[k] for k in ("cpu", "torch", "threads", "blas")}
+    ]
 
 
 def grid(store):

@@ -12,7 +12,8 @@ memory that the process freed before. It needs Linux; elsewhere it is missing.
 
 Rule of C19, fixed before the runs. At H = 128, LSTM over GRU of the same hidden size: the bytes of the weights, of the
 state, and of the activations on both of torch's kernels. Supported: each of the four is at least 10 % larger for the
-LSTM. Not supported: none is. Mixed: some are. ``peak`` and ``ours`` are shown and decide nothing."""
+LSTM. Not supported: none is. Mixed: some are. ``peak`` and ``ours`` are shown and decide nothing.
+"""
 
 import re
 import subprocess
@@ -30,14 +31,21 @@ from gatedrnn.measure.timing import environment
 from gatedrnn.reproduce import onednn
 
 B, T, I = 32, 100, 64
-CELLS, KERNELS, SIZES = ("lstm", "gru", "rnn"), ("native", "fused", "ours"), (16, 32, 64, 128, 256, 512)
+CELLS, KERNELS, SIZES = (
+    ("lstm", "gru", "rnn"),
+    ("native", "fused", "ours"),
+    (16, 32, 64, 128, 256, 512),
+)
 KEYS = ["quantity", "cell", "kernel", "hidden_size"]
 COLUMNS = ["bytes", "ran", "B", "T", "I", "cpu", "torch", "threads"]
 
 
 def grid(store):
     """Every row of the study."""
-    kinds = [*product(("weights", "state"), CELLS, ("native",)), *product(("activations", "peak"), CELLS, KERNELS)]
+    kinds = [
+        *product(("weights", "state"), CELLS, ("native",)),
+        *product(("activations", "peak"), CELLS, KERNELS),
+    ]
     return [dict(zip(KEYS, (*kind, H), strict=True)) for kind in kinds for H in SIZES]
 
 
@@ -59,7 +67,8 @@ def built(cell, kernel, hidden_size):
 
 def kept(module, x):
     """What ``module(x)`` keeps for its backward pass: the bytes of each piece of memory, a list. A piece that several
-    tensors share counts once, and whole, also if only a part of it was saved; the module's parameters do not count."""
+    tensors share counts once, and whole, also if only a part of it was saved; the module's parameters do not count.
+    """
     pieces, own = {}, {p.untyped_storage().data_ptr() for p in module.parameters()}
 
     def save(tensor):
@@ -68,18 +77,23 @@ def kept(module, x):
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
-        result = module(x)  # as long as it lives, so does what it keeps, and no address occurs twice
+        result = module(
+            x
+        )  # as long as it lives, so does what it keeps, and no address occurs twice
     del result
     return [size for address, size in pieces.items() if address not in own]
 
 
 def peak(cell, kernel, hidden_size):
     """Bytes by which this process grows at most in one training step. Linux: it resets the process's own record. (The
-    record of ``resource.getrusage`` cannot be reset, and a child begins with that of its parent.)"""
+    record of ``resource.getrusage`` cannot be reset, and a child begins with that of its parent.)
+    """
     torch.set_num_threads(1)
     with built(cell, kernel, hidden_size) as layer:
         x = torch.randn(B, T, I, dtype=torch.float32)
-        layer(x[:, :2])[0].sum().backward()  # with the whole batch: loads the code that is loaded at first use
+        layer(x[:, :2])[
+            0
+        ].sum().backward()  # with the whole batch: loads the code that is loaded at first use
         Path("/proc/self/clear_refs").write_text("5")
         before = _highest()
         layer(x)[0].sum().backward()
@@ -96,7 +110,11 @@ def _peak_of_child(*layer):
     if sys.platform != "linux":
         return None
     code = f"from gatedrnn.studies import memory; print(memory.peak(*{layer}))"
-    return int(subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True).stdout)
+    return int(
+        subprocess.run(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
+    )
 
 
 def measure(config):

@@ -2,7 +2,8 @@
 
 The LSTM and two GRUs, of equal hidden size and of equal recurrent parameters, each at the learning rate of {1e-3, 3e-3,
 1e-2, 3e-2} that had the lowest validation loss for its cell on two tuning seeds (the GRU tuned at equal parameters).
-``training`` says how a run is trained and judged; the rules stand in claims.yml."""
+``training`` says how a run is trained and judged; the rules stand in claims.yml.
+"""
 
 from gatedrnn.studies.protocol import COLUMNS, KEYS, PANEL, final_calls, measure, tuning_calls
 

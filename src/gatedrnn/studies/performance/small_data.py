@@ -2,7 +2,8 @@
 
 As in ``panel``, with the learning rate tuned anew on 5 % of the data for the shares below 1; a share is contained in
 every larger one, and fewer data are trained for fewer steps, as the lowest validation loss comes early. The runs on all
-the data are those of ``panel``, which has to be run first. The rule stands in claims.yml."""
+the data are those of ``panel``, which has to be run first. The rule stands in claims.yml.
+"""
 
 from gatedrnn import results
 from gatedrnn.studies import protocol as training
@@ -19,7 +20,10 @@ def tuning(store):
 
 def final(store):
     """The ten seeds on each small share at the learning rate that the tuning chose, and on all data, from the panel."""
-    small, whole = final_calls(store.rows(), TASKS, shares=SHARES), final_calls(results.read("panel"), TASKS)
+    small, whole = (
+        final_calls(store.rows(), TASKS, shares=SHARES),
+        final_calls(results.read("panel"), TASKS),
+    )
     return small + whole
 
 
@@ -29,7 +33,11 @@ def measure(call):
         return training.measure(call, STEPS)
     same = {name: value for name, value in call.items() if name != "seeds"}
     rows = results.read("panel").drop(columns="error").to_dict("records")
-    return [row for row in rows if row["seed"] in call["seeds"] and all(row[k] == v for k, v in same.items())]
+    return [
+        row
+        for row in rows
+        if row["seed"] in call["seeds"] and all(row[k] == v for k, v in same.items())
+    ]
 
 
 PHASES = [tuning, final]  # about half an hour of one core

@@ -5,7 +5,8 @@ were timed in turns, in rounds of random order; the interval is a bootstrap over
 ``nn.GRU`` as torch ships them, where the LSTM alone has a fused kernel (oneDNN); ``native``: the same with oneDNN off;
 ``loop``: our readable steps, one after the other; ``compiled``: our compiled loop, which treats both cells alike.
 Modes: ``training`` is forward and backward over a whole sequence, ``inference`` forward alone, ``step`` one step of one
-sequence without gradients. The rule stands in claims.yml."""
+sequence without gradients. The rule stands in claims.yml.
+"""
 
 import math
 import timeit
@@ -19,13 +20,36 @@ from gatedrnn.measure.operators import count_operators
 from gatedrnn.measure.timing import compare_times, environment, ratio
 from gatedrnn.reproduce import onednn
 
-INPUTS, SECONDS, ROUNDS = 64, 0.6, (5, 30)  # a row is measured for about 0.6 s, but for 5 to 30 rounds
+INPUTS, SECONDS, ROUNDS = (
+    64,
+    0.6,
+    (5, 30),
+)  # a row is measured for about 0.6 s, but for 5 to 30 rounds
 COMPARISONS = ("default", "native", "loop", "compiled")
 SEQUENCES = list(product((32, 64, 128, 256, 512), (20, 100, 400), (1, 16, 64)))  # H, T, B
-SHAPES = {"training": SEQUENCES, "inference": SEQUENCES, "step": [(H, 1, 1) for H in (32, 64, 128, 256, 512)]}
+SHAPES = {
+    "training": SEQUENCES,
+    "inference": SEQUENCES,
+    "step": [(H, 1, 1) for H in (32, 64, 128, 256, 512)],
+}
 ALONE, KEYS = True, ["comparison", "mode", "hidden_size", "length", "batch_size"]
-COLUMNS = ["ratio", "low", "high", *(f"{cell}_{q}_ms" for cell in ("gru", "lstm") for q in ("q25", "median", "q75"))]
-COLUMNS += ["lstm_fused", "rounds", "cpu", "instructions", "platform", "python", "torch", "numpy", "threads"]
+COLUMNS = [
+    "ratio",
+    "low",
+    "high",
+    *(f"{cell}_{q}_ms" for cell in ("gru", "lstm") for q in ("q25", "median", "q75")),
+]
+COLUMNS += [
+    "lstm_fused",
+    "rounds",
+    "cpu",
+    "instructions",
+    "platform",
+    "python",
+    "torch",
+    "numpy",
+    "threads",
+]
 COLUMNS += ["onednn_available", "onednn_enabled", "blas"]
 
 
@@ -46,7 +70,9 @@ def candidates(comparison, mode, hidden_size, length, batch_size):
     theirs, x = comparison in ("default", "native"), torch.randn(batch_size, length, INPUTS)
     made = {}
     for name, torchs, ours in (("gru", nn.GRU, GRU), ("lstm", nn.LSTM, LSTM)):
-        layer = torchs(INPUTS, hidden_size, batch_first=True) if theirs else ours(INPUTS, hidden_size)
+        layer = (
+            torchs(INPUTS, hidden_size, batch_first=True) if theirs else ours(INPUTS, hidden_size)
+        )
         layer.fast = comparison == "compiled"
         made[name] = call(layer, x, mode, fused=comparison == "default")
     return made
@@ -63,14 +89,24 @@ def measure(config):
     r = ratio(compare_times(pair, rounds=rounds, warmup=0), "gru", "lstm")
     row = config | {"ratio": r.ratio, "low": r.low, "high": r.high, "rounds": rounds}
     for cell, quartiles in (("gru", r.quartiles_a), ("lstm", r.quartiles_b)):
-        row |= {f"{cell}_{q}_ms": 1e3 * t for q, t in zip(("q25", "median", "q75"), quartiles, strict=True)}
-    return [row | {"lstm_fused": "aten::mkldnn_rnn_layer" in count_operators(pair["lstm"])} | environment()]
+        row |= {
+            f"{cell}_{q}_ms": 1e3 * t
+            for q, t in zip(("q25", "median", "q75"), quartiles, strict=True)
+        }
+    return [
+        row
+        | {"lstm_fused": "aten::mkldnn_rnn_layer" in count_operators(pair["lstm"])}
+        | environment()
+    ]
 
 
 def grid(store):
     """Every comparison at every shape."""
     shapes = [(mode, *shape) for mode, found in SHAPES.items() for shape in found]
-    return [dict(zip(KEYS, (comparison, *shape), strict=True)) for comparison, shape in product(COMPARISONS, shapes)]
+    return [
+        dict(zip(KEYS, (comparison, *shape), strict=True))
+        for comparison, shape in product(COMPARISONS, shapes)
+    ]
 
 
 PHASES = [grid]  # about a quarter of an hour; leave the machine alone while it runs

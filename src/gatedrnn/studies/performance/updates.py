@@ -3,7 +3,8 @@ model with 128 units.
 
 One seed: forward, loss, backward, clipping and Adam, on a batch of 32 of the task, ``nn.LSTM`` or ``nn.GRU`` with a
 linear readout, float32, one thread. ``default``: with oneDNN, ``native``: without. ``seconds``: the median over 30
-rounds; ``low`` and ``high``: the quartiles."""
+rounds; ``low`` and ``high``: the quartiles.
+"""
 
 import torch
 from torch import nn
@@ -24,7 +25,10 @@ def update(task, cell, size, kernel):
     setting = PANEL[task]
     problem = setting.task()
     layer = {"lstm": nn.LSTM, "gru": nn.GRU}[cell](problem.input_size, size, batch_first=True)
-    readout, batch = nn.Linear(size, problem.output_size), problem.batch(generator(0, 0), 32, setting.length)
+    readout, batch = (
+        nn.Linear(size, problem.output_size),
+        problem.batch(generator(0, 0), 32, setting.length),
+    )
     parameters = [*layer.parameters(), *readout.parameters()]
     optimiser = torch.optim.Adam(parameters)
 
@@ -50,9 +54,17 @@ def measure(config):
 
 def grid(store):
     """Every model on both kernels, those of a task one after the other."""
-    sizes = {(task, cell, hidden_size(task, cell, matched)): None for task in TASKS for cell, matched in MODELS}
+    sizes = {
+        (task, cell, hidden_size(task, cell, matched)): None
+        for task in TASKS
+        for cell, matched in MODELS
+    }
     sizes |= {("language", cell, units(cell, matched, 128, 87)): None for cell, matched in MODELS}
-    return [dict(zip(KEYS, (*model, kernel), strict=True)) for model in sizes for kernel in ("default", "native")]
+    return [
+        dict(zip(KEYS, (*model, kernel), strict=True))
+        for model in sizes
+        for kernel in ("default", "native")
+    ]
 
 
 PHASES = [grid]  # about a minute; leave the machine alone while it runs

@@ -7,5 +7,14 @@ from gatedrnn.tasks.real.speech import DigitStrings, SpokenDigits, digits_split
 from gatedrnn.tasks.real.text import CarriedText, Characters
 from gatedrnn.tasks.real.traffic import Traffic
 
-__all__ = ["CarriedText", "Characters", "Chorales", "DigitStrings", "PixelDigits", "SpokenDigits", "Traffic", "Watch",
-    "digits_split"]
+__all__ = [
+    "CarriedText",
+    "Characters",
+    "Chorales",
+    "DigitStrings",
+    "PixelDigits",
+    "SpokenDigits",
+    "Traffic",
+    "Watch",
+    "digits_split",
+]

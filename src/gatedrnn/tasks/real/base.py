@@ -15,7 +15,9 @@ PARTS = ("train", "valid", "test")
 def split_by_class(labels, train, valid):
     """The indices of a fixed split: of each class ``train`` items, ``valid`` items, and the rest, which is "test"."""
     rng, of = np.random.default_rng(0), lambda label: np.flatnonzero(labels == label)
-    orders = [np.split(rng.permutation(of(label)), [train, train + valid]) for label in np.unique(labels)]
+    orders = [
+        np.split(rng.permutation(of(label)), [train, train + valid]) for label in np.unique(labels)
+    ]
     parts = (np.sort(np.concatenate(part)) for part in zip(*orders, strict=True))
     return dict(zip(PARTS, parts, strict=True))
 
@@ -49,13 +51,18 @@ class RealTask(Task):
     no item twice, unless the share has fewer items than the batch: then it draws with replacement.
 
     A subclass has ``whole``, the length ``part`` takes if none is given; and either ``_items(part)``, the indices of
-    its items, with ``_take(indices, length)``, their ``Batch``, or ``_draw`` and ``_part`` of its own."""
+    its items, with ``_take(indices, length)``, their ``Batch``, or ``_draw`` and ``_part`` of its own.
+    """
 
     share: float = field(default=1.0, kw_only=True)
     baseline = oracle = None  # not known for real data
 
     def __post_init__(self):
-        if not isinstance(self.share, int | float) or isinstance(self.share, bool) or not 0 < self.share <= 1:
+        if (
+            not isinstance(self.share, int | float)
+            or isinstance(self.share, bool)
+            or not 0 < self.share <= 1
+        ):
             raise ValueError(f"share must be a number above 0 and at most 1, not {self.share!r}")
 
     def part(self, name, length=None):
@@ -66,9 +73,12 @@ class RealTask(Task):
 
     def constant(self):
         """The best answer that ignores the input, (O,): here log frequencies of the classes in the training data used,
-        each counted once more than it occurs, so that none is impossible."""
+        each counted once more than it occurs, so that none is impossible.
+        """
         train = self.part("train")
-        return torch.log_softmax((torch.bincount(train.y[train.mask], minlength=self.output_size) + 1.0).log(), 0)
+        return torch.log_softmax(
+            (torch.bincount(train.y[train.mask], minlength=self.output_size) + 1.0).log(), 0
+        )
 
     def reference(self, name="test", length=None):
         """The loss of ``constant`` on a part, a float: what a model has to beat to have learned anything."""
@@ -77,9 +87,11 @@ class RealTask(Task):
 
     def _pick(self, generator, B):
         items, limit = self._items("train"), len(type(self)()._items("train"))
-        if B > limit:
-            raise ValueError(f"batch_size must be at most {limit}, the size of the training part, not {B}")
-        if B > len(items):
+        if limit < B:
+            raise ValueError(
+                f"batch_size must be at most {limit}, the size of the training part, not {B}"
+            )
+        if len(items) < B:
             return items[torch.randint(0, len(items), (B,), generator=generator).numpy()]
         return items[torch.randperm(len(items), generator=generator)[:B].numpy()]
 

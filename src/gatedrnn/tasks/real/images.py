@@ -16,7 +16,11 @@ def _images():
     """The images (5000, 98, 2) from 0 to 1, a step two neighbouring pixels; labels; split."""
     pixels, labels = loaders.mnist()
     pooled = pixels.reshape(-1, 14, 2, 14, 2).mean((2, 4)) / 255
-    return torch.tensor(pooled.reshape(-1, 98, 2)), torch.tensor(labels), split_by_class(labels, 350, 50)
+    return (
+        torch.tensor(pooled.reshape(-1, 98, 2)),
+        torch.tensor(labels),
+        split_by_class(labels, 350, 50),
+    )
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class PixelDigits(RealTask):
              p2 p4 p6 ... p196        two at a step, left to right and top to bottom: T = 98, 7 steps a row
     target   -  -  -  ... 7
     The last ``tail`` of the ``length`` steps are blank; those before them are the beginning of the image. Reference:
-    all digits equally likely."""
+    all digits equally likely.
+    """
 
     tail: int = field(default=0, kw_only=True)
     input_size, output_size, shortest = 2, 10, property(lambda self: self.tail + 1)
@@ -42,4 +47,7 @@ class PixelDigits(RealTask):
 
     def _take(self, indices, length):
         images, labels, _ = _images()
-        return classify(list(F.pad(images[indices, : length - self.tail], (0, 0, 0, self.tail))), labels[indices])
+        return classify(
+            list(F.pad(images[indices, : length - self.tail], (0, 0, 0, self.tail))),
+            labels[indices],
+        )

@@ -19,7 +19,9 @@ def _motions():
     sequences = [sequence[::2] for sequence in sequences]  # from 50 to 25 Hz
     split = {part: np.flatnonzero(np.isin(subjects, who)) for part, who in SUBJECTS.items()}
     train = np.concatenate([sequences[i] for i in split["train"]])
-    windows = [torch.tensor((s - train.mean(0)) / train.std(0)).unfold(0, 50, 25).mT for s in sequences]
+    windows = [
+        torch.tensor((s - train.mean(0)) / train.std(0)).unfold(0, 50, 25).mT for s in sequences
+    ]
     recordings = np.repeat(np.arange(len(windows)), [len(part) for part in windows])
     return torch.cat(windows), recordings, torch.tensor(labels), split
 
@@ -30,7 +32,8 @@ class Watch(RealTask):
     input    x x x ... x x        T = 50: two seconds at 25 Hz of acceleration and angular velocity, 6 channels,
     target   - - - ... - 3        standardised as the training part; a window begins every second
     ``length`` samples are kept from the beginning of each window. ``share`` takes whole recordings, of each exercise
-    the same number. Reference: the frequencies of the exercises."""
+    the same number. Reference: the frequencies of the exercises.
+    """
 
     input_size, output_size, whole, longest = 6, 7, 50, 50
 

@@ -25,7 +25,8 @@ class Chorales(RealTask):
     key 52   input  0 1 1 1   target  1 1 1 1        y those at t + 1. Every step but the padding is scored.
     loss: the sum over the keys, nats a step, mean over all steps (not over pieces). ``batch`` cuts each piece to
     ``length`` steps from a random start, ``part`` to its first ``length``. ``shuffled``, the order control: the steps
-    of each piece in a random order, always the same. Reference: each key at its own frequency."""
+    of each piece in a random order, always the same. Reference: each key at its own frequency.
+    """
 
     shuffled: bool = False
     input_size, output_size, loss, whole = 88, 88, "bernoulli", 192
@@ -50,13 +51,18 @@ class Chorales(RealTask):
         pieces = [_pieces()[0][i] for i in indices]
         if self.shuffled:
             orders = [
-                np.random.default_rng(i).permutation(len(piece)) for i, piece in zip(indices, pieces, strict=True)
+                np.random.default_rng(i).permutation(len(piece))
+                for i, piece in zip(indices, pieces, strict=True)
             ]
             pieces = [piece[order] for piece, order in zip(pieces, orders, strict=True)]
-        kept = [piece[start : start + length + 1] for piece, start in zip(pieces, starts, strict=True)]
+        kept = [
+            piece[start : start + length + 1] for piece, start in zip(pieces, starts, strict=True)
+        ]
         join = lambda rolls: pad_sequence(rolls, batch_first=True).to(torch.get_default_dtype())
         x, y = join([roll[:-1] for roll in kept]), join([roll[1:] for roll in kept])
-        return Batch(x, y, torch.arange(x.shape[1]) < torch.tensor([len(roll) - 1 for roll in kept])[:, None])
+        return Batch(
+            x, y, torch.arange(x.shape[1]) < torch.tensor([len(roll) - 1 for roll in kept])[:, None]
+        )
 
     def constant(self):
         """The logits of the keys' frequencies (88,), with one step more in which a key sounds and one in which not."""

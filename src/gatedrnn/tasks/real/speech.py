@@ -25,7 +25,12 @@ def _prepared():
     train = np.concatenate([sequences[i] for i in split["train"]]).astype(np.float64)
     mean, deviation, rng = train.mean(0), train.std(0), np.random.default_rng(1)
     keys = [torch.from_numpy(rng.random(len(sequence))) for sequence in sequences]
-    return [torch.from_numpy((s - mean) / deviation) for s in sequences], keys, torch.from_numpy(labels), split
+    return (
+        [torch.from_numpy((s - mean) / deviation) for s in sequences],
+        keys,
+        torch.from_numpy(labels),
+        split,
+    )
 
 
 @functools.cache
@@ -42,7 +47,8 @@ class SpokenDigits(RealTask):
     target   - - - - - 7 - - -        after the scored step, the last frame (y holds the digit at every step)
     ``length`` frames are kept from the beginning of each recording; T is at most that. ``shuffled``, the order control:
     the kept frames in a random order. ``noise``: the standard deviation of normal noise added to every number, where
-    the coefficients' own is 1; a recording always has the same. ``share``: see ``parts.RealTask``."""
+    the coefficients' own is 1; a recording always has the same. ``share``: see ``parts.RealTask``.
+    """
 
     shuffled: bool = False
     noise: float = field(default=0.0, kw_only=True)
@@ -52,7 +58,11 @@ class SpokenDigits(RealTask):
         super().__post_init__()
         if not isinstance(self.shuffled, bool):
             raise ValueError(f"shuffled must be True or False, not {self.shuffled!r}")
-        if isinstance(self.noise, bool) or not isinstance(self.noise, int | float) or not 0 <= self.noise < math.inf:
+        if (
+            isinstance(self.noise, bool)
+            or not isinstance(self.noise, int | float)
+            or not 0 <= self.noise < math.inf
+        ):
             raise ValueError(f"noise must be a number of at least 0, not {self.noise!r}")
 
     def _items(self, name):
@@ -67,7 +77,9 @@ class SpokenDigits(RealTask):
         _, keys, labels, _ = _prepared()
         kept = [self._frames(i, length) for i in indices]
         if self.shuffled:  # after the cut, so that both orders see the same frames
-            kept = [frames[keys[i][:length].argsort()] for i, frames in zip(indices, kept, strict=True)]
+            kept = [
+                frames[keys[i][:length].argsort()] for i, frames in zip(indices, kept, strict=True)
+            ]
         return classify(kept, labels[indices])
 
 
@@ -77,7 +89,8 @@ class DigitStrings(SpokenDigits):
     recordings  a a a b b c c c c       the digits are independent: who only knows which were said can but guess
     target      - - a - a - - - a       which was first; the end of each recording is scored
     ``batch`` joins recordings of the training part at random, some more than once, ``part`` gives 600 strings, always
-    the same. ``shuffled`` mixes the frames of the whole string. The other fields are those of ``SpokenDigits``."""
+    the same. ``shuffled`` mixes the frames of the whole string. The other fields are those of ``SpokenDigits``.
+    """
 
     count: int = field(default=3, kw_only=True)
 
@@ -89,14 +102,20 @@ class DigitStrings(SpokenDigits):
         return self._strings(generator, B, length, self._items("train"))
 
     def _part(self, name, length):
-        return self._strings(torch.Generator().manual_seed(PARTS.index(name)), 600, length, self._items(name))
+        return self._strings(
+            torch.Generator().manual_seed(PARTS.index(name)), 600, length, self._items(name)
+        )
 
     def _strings(self, generator, B, length, items):
-        chosen = items[torch.randint(len(items), (B, self.count), generator=generator).numpy()]  # (B, count)
+        chosen = items[
+            torch.randint(len(items), (B, self.count), generator=generator).numpy()
+        ]  # (B, count)
         frames = [[self._frames(i, length) for i in row] for row in chosen]
         strings = [torch.cat(row) for row in frames]
         if self.shuffled:
-            strings = [string[torch.randperm(len(string), generator=generator)] for string in strings]
+            strings = [
+                string[torch.randperm(len(string), generator=generator)] for string in strings
+            ]
         batch = classify(strings, _prepared()[2][chosen[:, 0]])
         ends = torch.tensor([[len(part) for part in row] for row in frames]).cumsum(1) - 1
         return batch._replace(mask=batch.mask.scatter(1, ends, True))

@@ -1,6 +1,7 @@
 """Tasks on the sets of ``datasets``: used like those of ``tasks``, with parts and shares as in ``parts.RealTask``.
 
-In the examples time runs to the right, and - is not scored."""
+In the examples time runs to the right, and - is not scored.
+"""
 
 import functools
 from dataclasses import dataclass, field
@@ -22,8 +23,12 @@ def texts():
     messages = loaders.speeches()
     symbols = "".join(sorted(set("\n\n".join(messages.values()))))
     place = {symbol: k for k, symbol in enumerate(symbols)}
-    join = lambda years: "\n\n".join(text for name, text in messages.items() if int(name[:4]) in years)
-    return {part: torch.tensor([place[c] for c in join(years)]) for part, years in YEARS.items()}, symbols
+    join = lambda years: "\n\n".join(
+        text for name, text in messages.items() if int(name[:4]) in years
+    )
+    return {
+        part: torch.tensor([place[c] for c in join(years)]) for part, years in YEARS.items()
+    }, symbols
 
 
 @dataclass(frozen=True)
@@ -33,18 +38,23 @@ class Characters(RealTask):
     target   e l l o w - C
     ``batch`` takes windows of ``length`` from random places, ``part`` consecutive windows that do not overlap: 200 of
     them, evenly spread, where there are more. ``share`` is the beginning of the training text, at least two windows.
-    Reference: each character at its own frequency."""
+    Reference: each character at its own frequency.
+    """
 
     input_size, output_size, whole, longest = 87, 87, 100, 10_000
     symbols = property(lambda self: texts()[1])
 
     def _text(self, name, length):
         text = texts()[0][name]
-        return text[: max(count(self.share, len(text)), 2 * length + 1)] if name == "train" else text
+        return (
+            text[: max(count(self.share, len(text)), 2 * length + 1)] if name == "train" else text
+        )
 
     def _draw(self, generator, B, length):
         text = self._text("train", length)
-        return self._windows(text, torch.randint(0, len(text) - length, (B,), generator=generator), length)
+        return self._windows(
+            text, torch.randint(0, len(text) - length, (B,), generator=generator), length
+        )
 
     def _part(self, name, length):
         text = self._text(name, length)
@@ -80,7 +90,8 @@ class CarriedText(Characters):
     through time; Williams and Peng 1990). Before each batch a reader's state is emptied with the chance ``restart``: a
     network that never met an empty state may be lost when it is used from one. After the end of the text a reader goes
     on at its beginning. ``part`` gives 25 windows of 1,000 characters, evenly spread, whatever the length; each begins
-    with an empty state. ``shuffled``, the order control: the characters of each part in a random order."""
+    with an empty state. ``shuffled``, the order control: the characters of each part in a random order.
+    """
 
     shuffled: bool = False
     restart: float = field(default=0.05, kw_only=True)
@@ -95,15 +106,23 @@ class CarriedText(Characters):
 
     def _text(self, name, length):
         text = super()._text(name, length)
-        return text[torch.randperm(len(text), generator=torch.Generator().manual_seed(0))] if self.shuffled else text
+        return (
+            text[torch.randperm(len(text), generator=torch.Generator().manual_seed(0))]
+            if self.shuffled
+            else text
+        )
 
     def stream(self, generator, B, length, step):
         """The batch number ``step`` of a stream: ``generator`` must be the same for all of them."""
         if not isinstance(generator, torch.Generator):
-            raise ValueError(f"generator must be a torch.Generator, as from tasks.generator(0, 0), not {generator!r}")
+            raise ValueError(
+                f"generator must be a torch.Generator, as from tasks.generator(0, 0), not {generator!r}"
+            )
         B, step = whole_number("batch_size", B), whole_number("step", step, 0)
         text = self._text("train", self.check_length(length))
-        first = torch.randint(len(text), (1,), generator=generator) + torch.arange(B) * (len(text) // B)
+        first = torch.randint(len(text), (1,), generator=generator) + torch.arange(B) * (
+            len(text) // B
+        )
         places = (first[:, None] + step * length + torch.arange(length + 1)) % len(text)
         return _batch(text[places])
 
