@@ -1,6 +1,7 @@
-"""The book's tools are scripts, not a package: let the tests import them."""
+"""The book's tools are scripts, not a package, and so is ``form.py``: let the tests import them."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "tools")]

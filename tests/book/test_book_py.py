@@ -1,4 +1,4 @@
-"""The one command, book.py: it starts on a bare Python, explains itself, and installs when it must and only then."""
+"""book.py starts on a bare Python, explains itself, and installs when it must and only then."""
 
 import ast
 import importlib.util
@@ -16,7 +16,7 @@ COMMANDS = ["build", "test", "lab", "execute", "release", "grade", "bench"]
 
 @pytest.fixture
 def book(tmp_path, monkeypatch):
-    """book.py as a module, in a folder of its own, with every installation recorded in .started and none done."""
+    """book.py as a module, in a folder of its own; installations are noted in .started, not done."""
     spec = importlib.util.spec_from_file_location("book", BOOK)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -48,7 +48,8 @@ def test_old_python_is_refused_with_one_sentence():
     ast.parse(
         BOOK.read_text(encoding="utf-8"), feature_version=(3, 8)
     )  # else an old Python says SyntaxError instead
-    start = f"import runpy, sys; sys.version_info = (3, 10, 0); runpy.run_path({str(BOOK)!r}, run_name='__main__')"
+    start = "import runpy, sys; sys.version_info = (3, 10, 0); "
+    start += f"runpy.run_path({str(BOOK)!r}, run_name='__main__')"
     run = subprocess.run([sys.executable, "-c", start], capture_output=True, text=True)
     assert run.returncode == 1
     assert run.stdout == ""
@@ -124,7 +125,7 @@ def test_a_killed_setup_leaves_no_stamp(book, monkeypatch, at):
 
 
 def test_a_killed_change_does_not_count_as_the_old_state(book, monkeypatch):
-    """Change the lock, stop half-way, change it back: what is installed is neither the old nor the new."""
+    """Change the lock, stop half-way, change it back: neither the old nor the new is installed."""
     book.setup("book")
     (book.ROOT / "requirements.lock").write_text("second")
     with monkeypatch.context() as patch:

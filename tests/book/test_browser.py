@@ -1,6 +1,7 @@
-"""Every page in a real browser, from the disk: quiet, readable, as wide as a phone, usable by keyboard.
+"""Every page in a real browser, from the disk: quiet, readable, as wide as a phone, for a keyboard.
 
-Without Chromium these tests cannot run; the reason they give says how to install it. Continuous integration does so.
+Without Chromium these tests cannot run; the reason they give says how to install it. Continuous
+integration does so.
 """
 
 import shutil
@@ -31,12 +32,17 @@ PALE = """() => {
         .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
     const contrast = element => {
         let ground = element, colour;
-        do { colour = numbers(getComputedStyle(ground).backgroundColor); ground = ground.parentElement; }
+        do {
+            colour = numbers(getComputedStyle(ground).backgroundColor);
+            ground = ground.parentElement;
+        }
         while (ground && colour.length === 4 && colour[3] < 1);
-        const [low, high] = [light(numbers(getComputedStyle(element).color)), light(colour)].sort((a, b) => a - b);
+        const own = light(numbers(getComputedStyle(element).color));
+        const [low, high] = [own, light(colour)].sort((a, b) => a - b);
         return (high + 0.05) / (low + 0.05);
     };
-    return [...document.querySelectorAll('article :is(p, li, td, th, h1, h2, h3, summary, dt, a, .caption-text)')]
+    const text = 'article :is(p, li, td, th, h1, h2, h3, summary, dt, a, .caption-text)';
+    return [...document.querySelectorAll(text)]
         .filter(element => element.innerText && contrast(element) < 4.5)
         .map(element => element.innerText.slice(0, 60) + ' ' + contrast(element).toFixed(1));
 }"""
@@ -54,7 +60,7 @@ def browser():
 
 @pytest.fixture
 def visit(browser):
-    """visit(page, ...) opens a page of the book and waits for its mathematics; what it complains of is in .said."""
+    """visit(page, ...) opens a page and waits for its mathematics; its complaints are in .said."""
     opened = []
 
     def open_page(page, scheme="light", viewport=DESK, query=""):
@@ -90,7 +96,8 @@ def test_page_is_quiet_complete_and_readable(visit, page, scheme):
     tab = visit(page, scheme)
     assert tab.said == []
     assert tab.evaluate("document.documentElement.dataset.theme") == scheme
-    unset = "[...document.querySelectorAll('.math')].filter(e => !e.querySelector('mjx-container')).map(e => e.textContent)"
+    unset = """[...document.querySelectorAll('.math')]
+        .filter(e => !e.querySelector('mjx-container')).map(e => e.textContent)"""
     assert tab.evaluate(unset) == []
     assert tab.evaluate("document.querySelectorAll('[data-mml-node=merror]').length") == 0
     assert (
@@ -106,9 +113,12 @@ def test_page_is_quiet_complete_and_readable(visit, page, scheme):
 def test_page_fits_a_phone(visit, page):
     tab = visit(page, viewport=PHONE)
     assert tab.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    beyond = """[...document.querySelectorAll('article img, article pre, article table')].filter(e => {
-        const box = e.closest('.highlight, .pst-scrollable-table-container, .text_html') || e;
-        return box.getBoundingClientRect().right > innerWidth; }).map(e => e.outerHTML.slice(0, 80))"""
+    beyond = """[...document.querySelectorAll('article img, article pre, article table')]
+        .filter(e => {
+            const box = e.closest('.highlight, .pst-scrollable-table-container, .text_html') || e;
+            return box.getBoundingClientRect().right > innerWidth;
+        })
+        .map(e => e.outerHTML.slice(0, 80))"""
     assert tab.evaluate(beyond) == []
 
 
@@ -135,7 +145,9 @@ def test_folds_open_by_keyboard(visit, page):
 def test_paper_shows_what_is_folded(visit, page):
     tab = visit(page)
     hidden = """[...document.querySelectorAll('article details > :not(summary)')]
-        .filter(e => !e.checkVisibility({contentVisibilityAuto: true}) || !e.getBoundingClientRect().height).length"""
+        .filter(e => !e.checkVisibility({contentVisibilityAuto: true})
+            || !e.getBoundingClientRect().height)
+        .length"""
     assert tab.evaluate(hidden) > 0
     tab.emulate_media(media="print")
     tab.wait_for_function(f"() => {hidden} === 0")

@@ -223,7 +223,7 @@ BREAKS = [
     (replace("# Title", "# Title\n\n# Another"), "exactly one title"),
     (replace("# Title", "Title"), "cell 0: must be the title"),
     (replace(FILLER * 3, "Short."), "lead under the title is too short"),
-    (replace("- to check it\n", ""), "needs 3 to 5 points"),
+    (replace("- to check it\n", ""), "needs 3 points or more"),
     (replace("necessary", "yes"), "necessary or helpful"),
     (replace("Reading: 15 minutes. Running: 20 seconds.", "15 minutes"), "'Time' must read"),
     (code(0, source="import torch"), "must call reproducible()"),
@@ -233,14 +233,14 @@ BREAKS = [
     (replace("C01: quoted.", ""), "'What the article says' is empty"),
     (replace("in {numref}`fig-one`", "somewhere"), "no link to the figure or section"),
     (replace("- it was shown", "It was shown"), "needs a list that mirrors"),
-    (replace(FILLER * 50, FILLER), "words, not"),
-    (replace(FILLER * 50, FILLER * 300), "words, not"),
-    (lambda notebook: [drop(5)(notebook) for _ in range(4)], "code cells, not"),
-    (code(3, source="\n".join(["x = 1"] * 31)), "31 lines, more than 30"),
-    (
-        lambda notebook: [code(k, source="x = 1\n" * 7)(notebook) for k in range(2, 15)],
-        "median code cell",
-    ),
+    (code(3, source="\n".join(["x = 1"] * 26)), "26 visible lines, more than 25"),
+    (code(3, source="\n".join(["x = 1"] * 26), metadata={"tags": ["hide-input"]}), None),
+    (code(3, source="x = " + "1" * 90), "a line of 94 columns is cut off"),
+    (code(3, source="double = lambda x: 2 * x"), "the lambda double has a name"),
+    (code(3, source="print(double := lambda x: 2 * x)"), "the lambda double has a name"),
+    (code(3, source="[[x for x in row] for row in rows]"), "line 1 nests comprehensions"),
+    (code(3, source="1\n{x: 1 for row in rows for x in row}"), "line 2 nests comprehensions"),
+    (code(3, source="%matplotlib inline\nsum(x for x in rows)"), None),
     (code(1, outputs=[]), "has a caption and no picture"),
     (output(1, "display_data", data=PNG), "2 pictures"),
     (output(2, "display_data", data=PNG), "needs a name, fig-"),
@@ -255,7 +255,7 @@ BREAKS = [
     (two_figures_with_one_name, "share a name"),
     (replace("See ", "![](x.png) See "), "no alt text"),
     (drop(-3), "no folded solution 3"),
-    (replace("### Exercise 3: open: further", "Exercise 3"), "3 to 4 exercises"),
+    (replace("### Exercise 3: open: further", "Exercise 3"), "3 exercises or more"),
     (replace("3: open: further", "3: guess: further"), "must read 'Exercise 3"),
     (replace("Exercise 3: open", "Exercise 4: open"), "must read 'Exercise 3"),
     (replace("Think of a case. ", ""), "begin with its objective"),
@@ -263,7 +263,7 @@ BREAKS = [
     (replace("<summary>Solution 1", "<summary>Answer"), "no folded solution 1"),
     (tag(-2, "hide-input"), "no folded solution 2"),
     (code(-2, source="# Solution 2\n1"), "checks nothing"),
-    (replace("### Question 2\n", ""), "needs 3 questions"),
+    (replace("### Question 2\n", ""), "needs 3 questions or more"),
     (replace("B. two", "two"), "options A., B., C."),
     (
         replace("<summary>C. three</summary>\n\n", "<summary>C. three</summary>\n"),
@@ -303,14 +303,14 @@ def test_each_rule_notices(good, tmp_path, change, message):
 
 
 def test_each_message_is_seen(good, tmp_path):
-    """No rule of the lint is dead: every sentence it can print is printed for one of the breaks above."""
+    """No rule of the lint is dead: each of its sentences is printed for one of the breaks above."""
     seen = []
     for change, _ in BREAKS:
         broken = copy.deepcopy(good)
         change(broken)
         seen += check(broken, tmp_path)
     for node in ast.walk(ast.parse(Path(form.__file__).read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Yield):
+        if isinstance(node, ast.Yield) and isinstance(node.value, ast.Constant | ast.JoinedStr):
             sentence = max(
                 (c.value for c in ast.walk(node) if isinstance(c, ast.Constant)),
                 key=lambda c: len(str(c)),

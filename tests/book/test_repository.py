@@ -1,5 +1,6 @@
-"""The repository itself: style, size, locked versions, and that its parts agree."""
+"""The repository itself: style, locked versions, and that its parts agree."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -8,12 +9,12 @@ from pathlib import Path
 
 import build
 import execute
+import form
 import pytest
 import yaml
 from form import PERSONAL
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCE = sorted((ROOT / "src").rglob("*.py"))
 TEXT = {
     ".py",
     ".md",
@@ -38,11 +39,6 @@ GENERATED = {
     ".ruff_cache",
     ".ipynb_checkpoints",
 }
-LINES_IN_PACKAGE, LINES_IN_STUDIES, LINES_IN_ONE = (
-    4800,
-    2400,
-    280,
-)  # 28 of the 33 claims and their studies
 
 
 def read(name):
@@ -61,34 +57,120 @@ def test_ruff_is_content(command):
     assert ruff.returncode == 0, ruff.stdout + ruff.stderr
 
 
-def test_the_package_stays_small():
-    lines = {file: len(file.read_text(encoding="utf-8").splitlines()) for file in SOURCE}
-    studies = sum(count for file, count in lines.items() if file.parent.name == "studies")
-    assert studies < LINES_IN_STUDIES
-    assert sum(lines.values()) - studies < LINES_IN_PACKAGE
-    assert {file.name: count for file, count in lines.items() if count > LINES_IN_ONE} == {}
+def code_of(*folders):
+    """Pairs (file, its syntax tree) of the Python files of these folders."""
+    for folder in folders:
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            yield file.relative_to(ROOT).as_posix(), ast.parse(file.read_text(encoding="utf-8"))
 
 
-LIGHT = [
-    "",
-    ".stats",
-    ".cost",
-    ".results",
-    ".plot",
-    ".sweep",
-    ".evidence",
-    ".rules",
-    ".rules_exact",
-    ".rules_memory",
-]
-LIGHT += [".rules_applications"]
+def test_no_lambda_has_a_name():
+    found = [
+        f"{file}: {name}"
+        for file, tree in code_of("src", "course", "tools")
+        for name in form.named_lambdas(tree)
+    ]
+    assert found == [], "write a def, which can have a docstring"
 
 
-@pytest.mark.parametrize("module", [*LIGHT, ".replications", ".claims", ".cli"])
+def is_public(path):
+    return not any(name.startswith("_") for name in path)
+
+
+def public_functions(tree, path=()):
+    """Pairs (dotted name, node) of the functions and methods that a reader may call."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.ClassDef):
+            yield from public_functions(node, (*path, node.name))
+        elif isinstance(node, ast.FunctionDef) and is_public((*path, node.name)):
+            yield ".".join((*path, node.name)), node
+
+
+def test_public_functions_have_types():
+    """Ruff asks only functions that have some types for the rest of them."""
+    untyped = []
+    for file, tree in code_of("src"):
+        for name, node in public_functions(tree):
+            given = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            given += [extra for extra in (node.args.vararg, node.args.kwarg) if extra]
+            for parameter in given:
+                if parameter.annotation is None and parameter.arg not in ("self", "cls"):
+                    untyped.append(f"{file}: {name}({parameter.arg})")
+            if node.returns is None:
+                untyped.append(f"{file}: {name} -> ?")
+    assert untyped == []
+
+
+def test_no_module_imports_a_private_name_of_another():
+    found = []
+    for file, tree in code_of("src"):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gatedrnn"):
+                private = [alias.name for alias in node.names if alias.name.startswith("_")]
+                found += [f"{file}: {node.module}.{name}" for name in private]
+    assert found == []
+
+
+def imports(tree):
+    """The modules of the package that a file imports at any place, dotted."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gatedrnn"):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name.startswith("gatedrnn"))
+
+
+# Each floor of the package may use those beneath it and never those above it.
+FORBIDDEN = {
+    "cells": ["layers", "tasks", "training", "measure", "claims", "studies", "data"],
+    "layers": ["tasks", "training", "measure", "claims", "studies", "data"],
+    "data": ["layers", "tasks", "training", "measure", "claims", "studies"],
+    "tasks": ["training", "measure", "claims", "studies"],
+    "training": ["measure", "claims", "studies"],
+    "measure": ["claims", "studies"],
+    "claims": ["cells", "layers", "data", "tasks", "training", "measure", "studies", "sweep"],
+    "studies": ["claims", "cli"],
+}
+
+
+def test_imports_run_downwards():
+    wrong = []
+    for file, tree in code_of("src"):
+        floor = file.removeprefix("src/gatedrnn/").split("/")[0].removesuffix(".py")
+        above = tuple(f"gatedrnn.{name}" for name in FORBIDDEN.get(floor, []))
+        found = {name for name in imports(tree) if name.startswith(above)} if above else set()
+        wrong += [f"{file} imports {name}" for name in sorted(found)]
+    assert wrong == []
+
+
+def test_no_study_imports_a_study():
+    wrong = []
+    for file, tree in code_of("src/gatedrnn/studies"):
+        parts = ("architecture", "memory", "performance", "applications", "future")
+        studies = tuple(f"gatedrnn.studies.{part}." for part in parts)
+        wrong += [f"{file} imports {name}" for name in imports(tree) if name.startswith(studies)]
+    assert wrong == []
+
+
+LIGHT = sorted(
+    file.removeprefix("src/gatedrnn")
+    .removesuffix(".py")
+    .removesuffix("/__init__")
+    .replace("/", ".")
+    for file, _ in code_of("src")
+    if file.startswith("src/gatedrnn/claims/")
+    or file.count("/") == 2
+    and "reproduce" not in file
+    or file == "src/gatedrnn/studies/__init__.py"
+)
+
+
+@pytest.mark.parametrize("module", LIGHT)
 def test_light_modules_do_not_import_torch(module):
     """A page that redraws stored results must not wait for torch."""
-    run = python(f"import sys, gatedrnn{module}; sys.exit('torch' in sys.modules)")
-    assert run.returncode == 0, run.stderr or f"gatedrnn{module} imports torch"
+    run = python(f"import sys, {module}; sys.exit('torch' in sys.modules)")
+    assert run.returncode == 0, run.stderr or f"{module} imports torch"
 
 
 def test_no_chapter_is_outside_the_table_of_contents():
@@ -152,7 +234,9 @@ def test_every_data_package_is_pinned_with_its_hash():
 def test_the_data_page_names_the_files_the_loaders_check():
     printed = set(re.findall(r"`([0-9a-f]{64})`", read("chapters/reference/data.md")))
     assert printed
-    assert printed == set(re.findall(r"[\"']([0-9a-f]{64})[\"']", read("src/gatedrnn/datasets.py")))
+    assert printed == set(
+        re.findall(r"[\"']([0-9a-f]{64})[\"']", read("src/gatedrnn/data/loaders.py"))
+    )
     for package, version in pins("data-requirements.txt").items():
         assert f"`{package}=={version}`" in read("chapters/reference/data.md")
 
