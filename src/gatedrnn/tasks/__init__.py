@@ -1,4 +1,7 @@
-"""The synthetic tasks, and what all tasks share. The tasks on real data are in ``gatedrnn.tasks.real``."""
+"""The synthetic tasks, and what all tasks share. The tasks on real data: ``gatedrnn.tasks.real``.
+
+``TASKS`` holds every task of this folder by its name; a new file is found by itself.
+"""
 
 from gatedrnn.tasks.arithmetic import Addition
 from gatedrnn.tasks.base import (
@@ -8,6 +11,7 @@ from gatedrnn.tasks.base import (
     Batch,
     Task,
     Varied,
+    find_tasks,
     generator,
     loss,
     score,
@@ -23,7 +27,6 @@ from gatedrnn.tasks.languages import (
 )
 from gatedrnn.tasks.memory import (
     Adding,
-    AssociativeRecall,
     Control,
     Copy,
     DelayedRecall,
@@ -32,15 +35,17 @@ from gatedrnn.tasks.memory import (
 )
 from gatedrnn.tasks.sources import Markov, RandomWalk
 
+TASKS = find_tasks(__name__, __path__)
+
 __all__ = [
     "CERTAIN",
     "KINDS",
+    "TASKS",
     "TOLERANCE",
     "Adding",
     "Addition",
     "AnBn",
     "AnBnCn",
-    "AssociativeRecall",
     "Batch",
     "BucketSort",
     "Control",
