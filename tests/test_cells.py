@@ -27,26 +27,55 @@ def in_python(line):
     return re.sub(r"\b(U\w*) (h_before|\([^()]*\))", r"(\2) @ \1.T", line)
 
 
-@pytest.mark.parametrize("cell", CELLS.values(), ids=lambda cell: cell.name)
+def names_of_one_step(cell, W, U, b, x, state, vectors):
+    """What an equation of the cell may speak of, by the names that ``in_python`` writes."""
+    names = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu, "x_t": x} | vectors
+    for name, value in zip(cell.states, state, strict=True):
+        names[f"{name}_before"] = value
+    for letter, rows in {"W": W, "U": U, "b": b}.items():
+        names[letter] = rows  # the plain RNN's equation has no index
+        for gate, block in zip(cell.gates, rows.chunk(len(cell.gates)), strict=True):
+            names[f"{letter}_{gate}"] = block
+    return names
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=[*CELLS])
 def test_the_equations_are_the_step(cell):
     G = len(cell.gates)
-    W, U, b = torch.randn(G * H, 4), torch.randn(G * H, H), torch.randn(G * H)
-    x, state = torch.randn(B, 4), tuple(torch.randn(B, H) for _ in cell.states)
+    W = torch.randn(G * H, 4)
+    U = torch.randn(G * H, H)
+    b = torch.randn(G * H)
+    x = torch.randn(B, 4)
+    state = tuple(torch.randn(B, H) for _ in cell.states)
     vectors = {name: torch.randn(H) for name in cell.vectors}
-    names = {"sigmoid": torch.sigmoid, "tanh": torch.tanh, "relu": torch.relu, "x_t": x} | vectors
-    names |= {f"{name}_before": value for name, value in zip(cell.states, state, strict=True)}
-    for letter, rows in {"W": W, "U": U, "b": b}.items():
-        names |= {
-            f"{letter}_{gate}": block for gate, block in zip(cell.gates, rows.chunk(G), strict=True)
-        }
-        names[letter] = rows  # the plain RNN's equation has no index
+    names = names_of_one_step(cell, W, U, b, x, state, vectors)
     for line in cell.equations:
         exec(in_python(line), names)
     new, gates = cell.step(x @ W.T + b, state, {"U": U} | vectors)
-    for name, value in zip(cell.states, new, strict=True):
+    computed = gates | dict(zip(cell.states, new, strict=True))
+    if cell.name in ("rnn", "rnn_relu"):
+        del computed["n"]  # its equation calls it h
+    for name, value in computed.items():
         torch.testing.assert_close(names[f"{name}_t"], value, rtol=0, atol=1e-14)
-    for name in set(gates) - {"n"} if cell.name in ("rnn", "rnn_relu") else set(gates):
-        torch.testing.assert_close(names[f"{name}_t"], gates[name], rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("cell", CELLS.values(), ids=[*CELLS])
+def test_an_entry_fits_its_step(cell):
+    state = tuple(torch.randn(B, H) for _ in cell.states)
+    p = {"U": torch.randn(len(cell.gates) * H, H)}
+    p |= {name: torch.randn(H) for name in cell.vectors}
+    new, gates = cell.step(torch.randn(B, len(cell.gates) * H), state, p)
+    assert len(new) == len(cell.states)
+    assert set(gates) == set(cell.gates) | ({"c"} & set(cell.states))
+    assert cell.states[0] == "h"
+    if cell.keeps:
+        gate, sign = cell.keeps
+        assert gate in cell.gates
+        assert sign in (-1, 1)
+
+
+def test_every_cell_has_a_label_of_its_own():
+    assert len({cell.label for cell in CELLS.values()}) == len(CELLS)
 
 
 def test_an_unknown_cell_is_named():

@@ -1,4 +1,4 @@
-"""Costs in closed form, against the real layers, torch's own, a FLOP counter and published counts."""
+"""Costs in closed form, against the real layers, torch's, a FLOP counter and published counts."""
 
 import subprocess
 import sys
@@ -36,43 +36,42 @@ def test_needs_no_torch():
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize(("I", "H"), SIZES)
-def test_parameters_are_those_of_the_layer(cell, I, H):
-    assert cost.parameters(cell, I, H) == numel(Recurrent(cell, I, H))
-    assert 4 * cost.parameters(cell, I, H) == numel(Recurrent(cell, I, H, seeds=4))
+@pytest.mark.parametrize(("inputs", "H"), SIZES)
+def test_parameters_are_those_of_the_layer(cell, inputs, H):
+    assert cost.parameters(cell, inputs, H) == numel(Recurrent(cell, inputs, H))
+    assert 4 * cost.parameters(cell, inputs, H) == numel(Recurrent(cell, inputs, H, seeds=4))
 
 
 @pytest.mark.parametrize("cell", TORCH)
-@pytest.mark.parametrize(("I", "H"), SIZES)
-def test_torch_adds_its_second_bias(cell, I, H):
+@pytest.mark.parametrize(("inputs", "H"), SIZES)
+def test_torch_adds_its_second_bias(cell, inputs, H):
     second_bias = len(CELLS[cell].gates) * H - len(CELLS[cell].vectors) * H  # b_hn is a part of it
-    assert numel(TORCH[cell](I, H)) == cost.parameters(cell, I, H) + second_bias
+    assert numel(TORCH[cell](inputs, H)) == cost.parameters(cell, inputs, H) + second_bias
 
 
 @pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize(("I", "H"), SIZES)
+@pytest.mark.parametrize(("inputs", "H"), SIZES)
 @pytest.mark.parametrize(("B", "T"), [(1, 1), (2, 6)])
-def test_activations_are_what_autograd_keeps(cell, I, H, B, T):
-    layer = Recurrent(cell, I, H)
+def test_activations_are_what_autograd_keeps(cell, inputs, H, B, T):
+    layer = Recurrent(cell, inputs, H)
     layer.fast = False  # the step functions themselves
-    numbers = sum(kept(layer, torch.randn(B, T, I))) // layer.W.element_size()
+    numbers = sum(kept(layer, torch.randn(B, T, inputs))) // layer.W.element_size()
     at_the_end = B * H if cell in ONE_MORE else 0
-    assert numbers == B * T * cost.activations(cell, I, H) + at_the_end
+    assert numbers == B * T * cost.activations(cell, inputs, H) + at_the_end
 
 
 def test_activations_by_hand():
     assert [cost.activations(cell, 3, 10) for cell in ("rnn", "gru", "lstm")] == [13, 53, 73]
-    assert list(cost.KEPT) == list(CELLS)
 
 
 @pytest.mark.parametrize(
-    ("I", "H", "symbols", "outputs", "layers"), [(3, 5, 11, 7, 1), (6, 4, 2, 9, 3)]
+    ("inputs", "H", "symbols", "outputs", "layers"), [(3, 5, 11, 7, 1), (6, 4, 2, 9, 3)]
 )
 @pytest.mark.parametrize("cell", CELLS)
-def test_whole_model_is_that_of_the_modules(cell, I, H, symbols, outputs, layers):
-    recurrent = [Recurrent(cell, size, H) for size in [I, *[H] * (layers - 1)]]
-    parts = cost.whole_model(cell, I, H, symbols, outputs, layers)
-    assert parts["embedding"] == numel(torch.nn.Embedding(symbols, I))
+def test_whole_model_is_that_of_the_modules(cell, inputs, H, symbols, outputs, layers):
+    recurrent = [Recurrent(cell, size, H) for size in [inputs, *[H] * (layers - 1)]]
+    parts = cost.whole_model(cell, inputs, H, symbols, outputs, layers)
+    assert parts["embedding"] == numel(torch.nn.Embedding(symbols, inputs))
     assert parts["recurrent"] == sum(map(numel, recurrent))
     assert parts["readout"] == numel(torch.nn.Linear(H, outputs))
 
@@ -89,7 +88,7 @@ def test_published_whole_models():
 
 
 def test_published_counts():
-    """Two layers of 600 units, one bias: the appendix of Madsen, "Visualizing memorization in RNNs", Distill 2019."""
+    """Two layers of 600 units, one bias: Madsen, "Visualizing memorization in RNNs", Distill 2019."""
     assert 2 * cost.parameters("lstm", 600, 600) == 5_764_800
     assert 2 * cost.parameters("gru_before", 600, 600) == 4_323_600
     assert 2 * (cost.parameters("gru", 600, 600) - 600) == 4_323_600  # ours without b_hn
@@ -98,25 +97,28 @@ def test_published_counts():
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("seeds", [None, 2])
 def test_macs_are_half_the_counted_flops(cell, seeds):
-    B, T, I, H = 3, 4, 5, 6
-    layer, x = Recurrent(cell, I, H, seeds), torch.randn(B, T, I)
+    B, T, inputs, H = 3, 4, 5, 6
+    layer, x = Recurrent(cell, inputs, H, seeds), torch.randn(B, T, inputs)
     layer.fast = False  # the counter does not see into compiled code
-    assert flops(lambda: layer(x)) == 2 * cost.macs(cell, I, H) * B * T * (seeds or 1)
+    assert flops(lambda: layer(x)) == 2 * cost.macs(cell, inputs, H) * B * T * (seeds or 1)
 
 
 @pytest.mark.parametrize("cell", TORCH)
 def test_macs_are_half_the_counted_flops_of_torch(cell):
     """Without oneDNN: the counter does not see into its fused LSTM."""
-    B, T, I, H = 3, 4, 5, 6
-    layer, x = TORCH[cell](I, H, dtype=torch.float32), torch.randn(T, B, I, dtype=torch.float32)
+    B, T, inputs, H = 3, 4, 5, 6
+    layer, x = (
+        TORCH[cell](inputs, H, dtype=torch.float32),
+        torch.randn(T, B, inputs, dtype=torch.float32),
+    )
     with onednn(False):
-        assert flops(lambda: layer(x)) == 2 * cost.macs(cell, I, H) * B * T
+        assert flops(lambda: layer(x)) == 2 * cost.macs(cell, inputs, H) * B * T
 
 
 def test_gru_needs_three_quarters_of_the_products():
-    for I, H in SIZES:
-        assert cost.macs("gru", I, H) / cost.macs("lstm", I, H) == 0.75
-        assert cost.parameters("gru_before", I, H) / cost.parameters("lstm", I, H) == 0.75
+    for inputs, H in SIZES:
+        assert cost.macs("gru", inputs, H) / cost.macs("lstm", inputs, H) == 0.75
+        assert cost.parameters("gru_before", inputs, H) / cost.parameters("lstm", inputs, H) == 0.75
 
 
 @pytest.mark.parametrize("cell", CELLS)
@@ -127,28 +129,28 @@ def test_state_is_what_the_layer_returns(cell):
 
 
 @pytest.mark.parametrize(
-    ("I", "lstm", "gru"), [(88, 36, 45), (64, 128, 152), (128, 128, 155), (128, 256, 304)]
+    ("inputs", "lstm", "gru"), [(88, 36, 45), (64, 128, 152), (128, 128, 155), (128, 256, 304)]
 )
-def test_matched_widths(I, lstm, gru):
-    assert cost.match("gru", cost.parameters("lstm", I, lstm), I) == gru
+def test_matched_widths(inputs, lstm, gru):
+    assert cost.match("gru", cost.parameters("lstm", inputs, lstm), inputs) == gru
 
 
-@pytest.mark.parametrize(("I", "lstm", "gru"), [(10, 60, 70), (2, 130, 150)])
-def test_matched_widths_of_small_inputs(I, lstm, gru):
-    assert cost.match("gru", cost.parameters("lstm", I, lstm), I) == gru
-    assert cost.match("gru", cost.macs("lstm", I, lstm), I, by="macs") == gru
+@pytest.mark.parametrize(("inputs", "lstm", "gru"), [(10, 60, 70), (2, 130, 150)])
+def test_matched_widths_of_small_inputs(inputs, lstm, gru):
+    assert cost.match("gru", cost.parameters("lstm", inputs, lstm), inputs) == gru
+    assert cost.match("gru", cost.macs("lstm", inputs, lstm), inputs, by="macs") == gru
 
 
 @pytest.mark.parametrize("by", ["parameters", "macs", "state"])
 @pytest.mark.parametrize("cell", CELLS)
 def test_match_finds_the_nearest_of_all_sizes(cell, by):
-    I = 3
-    count = {size: cost.COUNTS[by](cell, I, size) for size in range(1, 100)}
+    inputs = 3
+    count = {size: cost.COUNTS[by](cell, inputs, size) for size in range(1, 100)}
     for budget in [*range(count[1], count[1] + 80), *count.values()]:
         nearest = min(count, key=lambda size: (abs(count[size] - budget), size))
-        assert cost.match(cell, budget, I, by) == nearest
+        assert cost.match(cell, budget, inputs, by) == nearest
     for size in count:
-        assert cost.match(cell, count[size], I, by) == size
+        assert cost.match(cell, count[size], inputs, by) == size
 
 
 def test_match_takes_the_smaller_of_two_equally_near():
