@@ -1,6 +1,6 @@
-"""Tasks on the sets of ``datasets``: used like those of ``tasks``, with parts and shares as in ``parts.RealTask``.
+"""Text, character by character: the annual messages of the presidents of the US.
 
-In the examples time runs to the right, and - is not scored.
+In the example time runs to the right.
 """
 
 import functools
@@ -11,128 +11,176 @@ import torch
 import torch.nn.functional as F
 
 from gatedrnn.data import loaders
-from gatedrnn.tasks.base import Batch, whole_number
-from gatedrnn.tasks.real.base import PARTS, RealTask, count
+from gatedrnn.tasks.base import Batch, torch_generator, whole_number
+from gatedrnn.tasks.real.base import PARTS, RealTask, check_flag, count
 
 YEARS = {"train": range(1790, 1834), "valid": range(1834, 1837), "test": range(1837, 1840)}
 
+WINDOWS = 200  # the most windows of a part
+EVALUATED = (25, 1000)  # windows and characters of the parts of ``CarriedText``
+
 
 @functools.cache
-def texts():
-    """For each part its characters, int64 places in the sorted text of all the symbols; that text."""
+def texts() -> tuple[dict[str, torch.Tensor], str]:
+    """Prepare the texts, once a process.
+
+    Returns:
+        For each part its characters, (N,) int64, places in the text of all the symbols; that text,
+        87 symbols, sorted.
+    """
     messages = loaders.speeches()
     symbols = "".join(sorted(set("\n\n".join(messages.values()))))
     place = {symbol: k for k, symbol in enumerate(symbols)}
-    join = lambda years: "\n\n".join(
-        text for name, text in messages.items() if int(name[:4]) in years
-    )
-    return {
-        part: torch.tensor([place[c] for c in join(years)]) for part, years in YEARS.items()
-    }, symbols
+    parts = {}
+    for name, years in YEARS.items():
+        chosen = [text for title, text in messages.items() if int(title[:4]) in years]
+        parts[name] = torch.tensor([place[symbol] for symbol in "\n\n".join(chosen)])
+    return parts, symbols
 
 
-@dataclass(frozen=True)
-class Characters(RealTask):
-    """Which character comes next? The messages before 1834 to train on, 1834-36 to validate, 1837-39 to test.
-    input    F e l l o w -        87 symbols, one-hot; every step is scored, nats a character (divide by ln 2 for bits)
-    target   e l l o w - C
-    ``batch`` takes windows of ``length`` from random places, ``part`` consecutive windows that do not overlap: 200 of
-    them, evenly spread, where there are more. ``share`` is the beginning of the training text, at least two windows.
-    Reference: each character at its own frequency.
+def part(name: str) -> torch.Tensor:
+    """Give the whole text of a part.
+
+    Args:
+        name: "train", "valid" or "test".
+
+    Returns:
+        Its characters, (N,) int64, places in ``Characters().symbols``.
+
+    Raises:
+        ValueError: There is no such part.
     """
-
-    input_size, output_size, whole, longest = 87, 87, 100, 10_000
-    symbols = property(lambda self: texts()[1])
-
-    def _text(self, name, length):
-        text = texts()[0][name]
-        return (
-            text[: max(count(self.share, len(text)), 2 * length + 1)] if name == "train" else text
-        )
-
-    def _draw(self, generator, B, length):
-        text = self._text("train", length)
-        return self._windows(
-            text, torch.randint(0, len(text) - length, (B,), generator=generator), length
-        )
-
-    def _part(self, name, length):
-        text = self._text(name, length)
-        windows = (len(text) - 1) // length
-        chosen = np.linspace(0, windows - 1, min(windows, 200)).round().astype(int)
-        return self._windows(text, torch.from_numpy(chosen * length), length)
-
-    def _windows(self, text, starts, length):
-        steps = text[starts[:, None] + torch.arange(length + 1)]
-        x = F.one_hot(steps[:, :-1], self.input_size).to(torch.get_default_dtype())
-        return Batch(x, steps[:, 1:], torch.ones_like(steps[:, 1:], dtype=torch.bool))
-
-    def constant(self):
-        """The log frequencies of the symbols (87,) in all the training text used, each counted once more than it is."""
-        text = self._text("train", self.whole)
-        return torch.log_softmax((torch.bincount(text, minlength=self.output_size) + 1.0).log(), 0)
-
-
-EVALUATED = (25, 1000)  # windows and characters of the validation
-
-
-def part(name):
-    """The text of a part, "train", "valid" or "test"."""
     if name not in PARTS:
         raise ValueError(f"part must be one of {', '.join(PARTS)}, not {name!r}")
     return texts()[0][name]
 
 
 @dataclass(frozen=True)
+class Characters(RealTask):
+    """Say which character comes next.
+
+    The messages before 1834 to train on, 1834 to 1836 to validate, 1837 to 1839 to test::
+
+        input    F e l l o w -        87 symbols, one-hot; every step is scored
+        target   e l l o w - C        nats a character (divide by ln 2 for bits)
+
+    ``batch`` takes windows of ``length`` from random places, ``part`` consecutive windows that do
+    not overlap: 200 of them, evenly spread, where there are more. ``share`` is the beginning of the
+    training text, at least two windows. Reference: each character at its own frequency.
+    """
+
+    input_size = 87
+    output_size = 87
+    whole = 100
+    longest = 10_000
+
+    @property
+    def symbols(self) -> str:
+        """The 87 symbols: class k is the k-th of them."""
+        return texts()[1]
+
+    def constant(self) -> torch.Tensor:
+        """Fit the frequencies of the symbols to all the training text used.
+
+        Returns:
+            Their logarithms (87,), each symbol counted once more than it occurs.
+        """
+        text = self._text("train", self.whole)
+        counts = torch.bincount(text, minlength=self.output_size)
+        return torch.log_softmax((counts + 1.0).log(), 0)
+
+    def _text(self, name, length):
+        """The characters of a part; of "train" the share, at least two windows."""
+        text = texts()[0][name]
+        if name == "train":
+            return text[: max(count(self.share, len(text)), 2 * length + 1)]
+        return text
+
+    def _draw(self, generator, B, length):
+        text = self._text("train", length)
+        starts = torch.randint(0, len(text) - length, (B,), generator=generator)
+        return _windows(text, starts, length)
+
+    def _part(self, name, length):
+        text = self._text(name, length)
+        windows = (len(text) - 1) // length
+        chosen = np.linspace(0, windows - 1, min(windows, WINDOWS)).round().astype(int)
+        return _windows(text, torch.from_numpy(chosen * length), length)
+
+
+@dataclass(frozen=True)
 class CarriedText(Characters):
-    """``Characters`` read on: B readers start evenly spaced in the training text, at a place that the seed draws, and
-    each batch begins where the last one ended, so that ``train`` can carry the state over (truncated backpropagation
-    through time; Williams and Peng 1990). Before each batch a reader's state is emptied with the chance ``restart``: a
-    network that never met an empty state may be lost when it is used from one. After the end of the text a reader goes
-    on at its beginning. ``part`` gives 25 windows of 1,000 characters, evenly spread, whatever the length; each begins
-    with an empty state. ``shuffled``, the order control: the characters of each part in a random order.
+    """Read the text of ``Characters`` on and on, and carry the state over.
+
+    B readers start evenly spaced in the training text, at a place that the seed draws, and each
+    batch begins where the last one ended::
+
+        reader 0   batch 0: F e l l o   batch 1: w - C i t      after the end of the text a reader
+        reader 1   batch 0: n - o f -   batch 1: t h e - S      goes on at its beginning
+
+    Before each batch a reader's state is emptied with the chance ``restart``: a network that never
+    met an empty state may be lost when it is used from one. ``part`` gives 25 windows of 1,000
+    characters, evenly spread, whatever the length; each begins with an empty state.
+
+    Source: truncated backpropagation through time, Williams and Peng 1990.
+
+    Attributes:
+        shuffled: The order control: the characters of each part in a random order.
+        restart: From 0 to 1.
+        carried: Tells a training to take its batches from ``stream`` and to carry the state.
     """
 
     shuffled: bool = False
     restart: float = field(default=0.05, kw_only=True)
     carried = True
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.shuffled, bool):
-            raise ValueError(f"shuffled must be True or False, not {self.shuffled!r}")
+        check_flag("shuffled", self.shuffled)
         if not isinstance(self.restart, int | float) or not 0 <= self.restart <= 1:
             raise ValueError(f"restart must be a number from 0 to 1, not {self.restart!r}")
 
+    def stream(self, generator: torch.Generator, batch_size: int, length: int, step: int) -> Batch:
+        """Give one batch of a stream.
+
+        Args:
+            generator: Draws where the readers start; it must be in the same state for each batch.
+            batch_size: The number of readers, B.
+            length: The steps of a batch, T.
+            step: The number of the batch, from 0.
+
+        Returns:
+            What the readers see at this step of the training.
+
+        Raises:
+            ValueError: An argument is none of these.
+        """
+        generator = torch_generator(generator)
+        batch_size = whole_number("batch_size", batch_size)
+        step = whole_number("step", step, 0)
+        text = self._text("train", self.check_length(length))
+        apart = len(text) // batch_size
+        first = torch.randint(len(text), (1,), generator=generator)
+        starts = first + torch.arange(batch_size) * apart + step * length
+        return _windows(text, starts, length)
+
     def _text(self, name, length):
         text = super()._text(name, length)
-        return (
-            text[torch.randperm(len(text), generator=torch.Generator().manual_seed(0))]
-            if self.shuffled
-            else text
-        )
-
-    def stream(self, generator, B, length, step):
-        """The batch number ``step`` of a stream: ``generator`` must be the same for all of them."""
-        if not isinstance(generator, torch.Generator):
-            raise ValueError(
-                f"generator must be a torch.Generator, as from tasks.generator(0, 0), not {generator!r}"
-            )
-        B, step = whole_number("batch_size", B), whole_number("step", step, 0)
-        text = self._text("train", self.check_length(length))
-        first = torch.randint(len(text), (1,), generator=generator) + torch.arange(B) * (
-            len(text) // B
-        )
-        places = (first[:, None] + step * length + torch.arange(length + 1)) % len(text)
-        return _batch(text[places])
+        if not self.shuffled:
+            return text
+        return text[torch.randperm(len(text), generator=torch.Generator().manual_seed(0))]
 
     def _part(self, name, length):
         windows, length = EVALUATED
         text = self._text(name, length)
-        starts = torch.arange(windows) * ((len(text) - length - 1) // (windows - 1))
-        return _batch(text[starts[:, None] + torch.arange(length + 1)])
+        apart = (len(text) - length - 1) // (windows - 1)
+        return _windows(text, torch.arange(windows) * apart, length)
 
 
-def _batch(steps):
-    x = F.one_hot(steps[:, :-1], Characters.input_size).to(torch.get_default_dtype())
-    return Batch(x, steps[:, 1:], torch.ones_like(steps[:, 1:], dtype=torch.bool))
+def _windows(text, starts, length):
+    """The ``Batch`` of ``length`` characters from each start on; after the end it begins anew."""
+    places = (starts[:, None] + torch.arange(length + 1)) % len(text)
+    characters = text[places]
+    x = F.one_hot(characters[:, :-1], Characters.input_size).to(torch.get_default_dtype())
+    y = characters[:, 1:]
+    return Batch(x, y, torch.ones_like(y, dtype=torch.bool))
