@@ -1,8 +1,11 @@
-"""Paired comparisons and censored steps: against enumeration, scipy's intervals, and coverage on simulated seeds."""
+"""Paired comparisons and censored steps: against enumeration, scipy's intervals, and coverage on
+simulated seeds.
+"""
 
 import itertools
 import subprocess
 import sys
+import tracemalloc
 from dataclasses import FrozenInstanceError, asdict
 
 import numpy as np
@@ -73,9 +76,8 @@ def test_smallest_p_is_two_over_all_flips(n, rng):
 def test_sign_flip_of_plus_and_minus_one_is_the_sign_test():
     d = np.array([1.0] * 12 + [-1.0] * 4)
     assert compare(d, 0 * d).p == pytest.approx(scipy.stats.binomtest(12, 16).pvalue)
-    d = np.array(
-        [1.0] * 14 + [-1.0] * 6
-    )  # 20 seeds: 65,536 random flips, whose p has a standard error of 0.0013
+    # 20 seeds: 65,536 random flips, whose p has a standard error of 0.0013
+    d = np.array([1.0] * 14 + [-1.0] * 6)
     assert compare(d, 0 * d).p == pytest.approx(scipy.stats.binomtest(14, 20).pvalue, abs=0.006)
 
 
@@ -95,22 +97,21 @@ def test_interval_spans_the_t_interval_and_the_bootstrap_interval(n, rng):
 
 def test_interval_follows_the_bootstrap_where_that_is_wider():
     d = np.zeros(100)
-    d[0] = (
-        1.0  # one seed of 100 differs: the resampled means are skewed, and reach above the t interval
-    )
+    # One seed of 100 differs: the resampled means are skewed, and reach above the t interval
+    d[0] = 1.0
     t = scipy.stats.ttest_1samp(d, 0).confidence_interval(0.95)
     assert t.high < 0.03
-    assert compare(d, 0 * d).high == pytest.approx(
-        0.03
-    )  # 3 of 100: the 97.5 % point of the binomial (100, 1/100)
+    # 3 of 100: the 97.5 % point of the binomial (100, 1/100)
+    assert compare(d, 0 * d).high == pytest.approx(0.03)
 
 
 def _coverage(draw, truth, n, studies):
     """How often ours, and the plain percentile bootstrap, hold the true mean."""
-    ours = plain = 0
+    ours = 0
+    plain = 0
     for seed in range(studies):
         d = draw(n)
-        low, high = stats._interval(d, 0.95, seed)
+        low, high = stats.mean_interval(d, 0.95, seed)
         ours += low <= truth <= high
         means = np.random.default_rng(seed).choice(d, (stats.RESAMPLES, n)).mean(1)
         low, high = np.quantile(means, [0.025, 0.975])
@@ -130,10 +131,15 @@ def _coverage(draw, truth, n, studies):
     ],
 )
 def test_coverage(shape, n, rng, monkeypatch):
-    """The band is four standard errors of 1,000 studies each side of 95 %. The plain bootstrap falls out of it up to
-    n = 10 (at n = 5 it holds the truth in 0.83 to 0.84). Heavy tails are a t distribution, 3 degrees of freedom."""
+    """The band is four standard errors of 1,000 studies each side of 95 %. The plain bootstrap
+    falls out of it up to n = 10 (at n = 5 it holds the truth in 0.83 to 0.84). Heavy tails are a t
+    distribution, 3 degrees of freedom.
+    """
     monkeypatch.setattr(stats, "RESAMPLES", 500)
-    draw = rng.standard_normal if shape == "normal" else lambda size: rng.standard_t(3, size)
+
+    def draw(size):
+        return rng.standard_normal(size) if shape == "normal" else rng.standard_t(3, size)
+
     ours, plain = _coverage(draw, 0.0, n, 1000)
     assert 0.922 <= ours <= 0.978
     if n <= 10:
@@ -149,7 +155,9 @@ def test_coverage_of_skewed_differences_is_no_worse_than_documented(rng, monkeyp
 
 
 def test_equivalence_is_wrong_in_at_most_five_per_cent(rng, monkeypatch):
-    """The true difference stands at the margin: "equivalent" is the error that the two one-sided tests limit to 5 %."""
+    """The true difference stands at the margin: "equivalent" is the error that the two one-sided
+    tests limit to 5 %.
+    """
     monkeypatch.setattr(stats, "RESAMPLES", 500)
     monkeypatch.setattr(stats, "FLIPS", 2)
     wrong = [
@@ -297,15 +305,21 @@ def test_restricted_ratio_spans_both_intervals(n, rng):
 
 @pytest.mark.parametrize("n", [5, 10])
 def test_restricted_ratio_covers(n, rng, monkeypatch):
-    """Times of about 300 steps, a fifth of them censored at 400. The true ratio of restricted means is simulated. The
-    band is four standard errors of 600 studies below 95 %; at n = 5 the plain bootstrap falls out of it."""
+    """Times of about 300 steps, a fifth of them censored at 400. The true ratio of restricted means
+    is simulated. The band is four standard errors of 600 studies below 95 %; at n = 5 the plain
+    bootstrap falls out of it.
+    """
     monkeypatch.setattr(stats, "RESAMPLES", 400)
-    draw = lambda size: (
-        300 * np.exp(0.35 * rng.standard_normal((2, size)) + 0.2 * rng.standard_normal(size))
-    )
+
+    def draw(size):
+        own = 0.35 * rng.standard_normal((2, size))
+        common = 0.2 * rng.standard_normal(size)
+        return 300 * np.exp(own + common)
+
     scale, limit = np.array([[0.8], [1.0]]), 400
     means = np.minimum(scale * draw(200_000), limit).mean(1)
-    hit = plain = 0
+    hit = 0
+    plain = 0
     for seed in range(600):
         a, b = scale * draw(n)
         _, low, high = restricted_ratio(a, b, limit, seed)
@@ -327,3 +341,91 @@ def test_restricted_ratio_refuses():
     for a, limit in (([0, 1], 10), ([np.nan, 1], 10), ([-1, 1], 10), ([1, 2], 0), ([1, 2], np.inf)):
         with pytest.raises(ValueError, match="must be above 0"):
             restricted_ratio(a, [1, 2], limit)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ([0.1 + 0.2] * 5, [0.3] * 5),
+        ([100 * 0.29] * 5, [29.0] * 5),
+        ([sum([0.1] * 10)] * 5, [1.0] * 5),
+        ([-1e9 * (0.1 + 0.2)] * 5, [-3e8] * 5),
+    ],
+)
+def test_scores_that_differ_by_rounding_are_ties(a, b):
+    assert a != b
+    c = compare(a, b, margin=0.1)
+    assert (c.wins, c.ties, c.losses, c.difference, c.p) == (0, 5, 0, 0.0, 1.0)
+
+
+def test_small_scores_are_no_ties():
+    """Rounding is measured against the scores: a loss of 1e-15 is twice one of 5e-16."""
+    assert compare([1e-15] * 5, [5e-16] * 5).wins == 5
+
+
+def test_many_scores_need_little_memory(rng):
+    scores = rng.normal(size=(2, 300))
+    tracemalloc.start()
+    try:
+        compare(*scores)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 400e6
+
+
+def mean_of(drawn):
+    return drawn.mean(axis=1)
+
+
+def test_the_draws_do_not_depend_on_how_many_are_made_at_a_time(rng, monkeypatch):
+    values = rng.normal(size=11)
+    whole = stats.resampled(mean_of, values, resamples=500, seed=3)
+    monkeypatch.setattr(stats, "AT_ONCE", 40)
+    np.testing.assert_array_equal(stats.resampled(mean_of, values, resamples=500, seed=3), whole)
+
+
+def test_the_bootstrap_is_that_of_scipy(rng):
+    a, b = rng.exponential(size=(2, 12))
+
+    def ratio(x, y, axis=-1):
+        return np.median(x, axis) / np.median(y, axis)
+
+    def our_ratio(x, y):
+        return ratio(x, y, axis=1)
+
+    drawn = scipy.stats.bootstrap(
+        (a, b), ratio, paired=True, n_resamples=700, method="percentile", rng=4
+    ).confidence_interval
+    found = stats.bootstrap(our_ratio, a, b, resamples=700, seed=4)
+    assert found == (drawn.low, drawn.high)
+    one_by_one = stats.bootstrap(
+        lambda x, y: np.median(x) / np.median(y), a, b, resamples=700, seed=4, at_once=False
+    )
+    assert one_by_one == found
+
+
+def test_the_bootstrap_takes_seeds_with_several_values(rng):
+    """Samples (n, k): the k values of a seed stay together."""
+    curves = np.outer(rng.normal(size=8), [1.0, 2.0])
+    found = stats.resampled(lambda drawn: np.ptp(drawn[:, :, 1] / drawn[:, :, 0], axis=1), curves)
+    np.testing.assert_allclose(found, 0, atol=1e-12)
+    with pytest.raises(ValueError, match=r"samples of one length, not of the lengths \[7, 8\]"):
+        stats.resampled(mean_of, curves, curves[:7])
+
+
+def test_exact_share_holds_each_tail_at_half_of_the_rest():
+    for k, n in ((0, 10), (3, 10), (10, 10), (57, 60)):
+        share, low, high = stats.exact_share(k, n)
+        assert share == k / n
+        if k > 0:  # were the share `low`, k or more would come out in 2.5 % of the studies
+            assert scipy.stats.binom.sf(k - 1, n, low) == pytest.approx(0.025)
+        else:
+            assert low == 0
+        if k < n:
+            assert scipy.stats.binom.cdf(k, n, high) == pytest.approx(0.025)
+        else:
+            assert high == 1
+    for k, n in ((-1, 5), (6, 5), (0, 0)):
+        with pytest.raises(ValueError, match="successes must be from 0 to n"):
+            stats.exact_share(k, n)
