@@ -3,10 +3,12 @@
     python tools/execute.py                       every chapter and every assignment's solution
     python tools/execute.py architecture/lstm     one chapter, or the path of any notebook
 
-A notebook is written only when all its cells ran, and the same notebook twice gives the same file: no time stamps, no
-versions, sorted keys.
+A notebook is written only when all its cells ran, and the same notebook twice gives the same file:
+no time stamps, no versions, sorted keys. A notebook that is damaged or fails is named, and the next
+one is run.
 """
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -14,6 +16,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellControlSignal, CellExecutionError, DeadKernelError
+from notebooks import read
 
 ROOT = Path(__file__).resolve().parent.parent
 TIMEOUT = 180  # seconds for one cell; `python book.py test` allows the same
@@ -26,7 +29,7 @@ METADATA = {
 
 
 def notebooks(root=ROOT):
-    """The notebooks with stored outputs. (course/release/ is made from course/source/ by tools/release.py.)"""
+    """The notebooks with stored outputs; course/release/ is made from course/source/."""
     found = [*(root / "chapters").rglob("*.ipynb"), *(root / "course" / "source").rglob("*.ipynb")]
     return sorted(file for file in found if ".ipynb_checkpoints" not in file.parts)
 
@@ -62,17 +65,18 @@ def run(path):
     """Run one notebook from top to bottom in a fresh kernel, and write it back with its outputs.
 
     Raises:
-        RuntimeError: a cell failed; the message names the notebook and the cell, and the file is left as it was.
+        RuntimeError: the notebook is damaged, or a cell failed; the message names the notebook and
+            the cell, and the file is left as it was.
     """
     path = Path(path)
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.reads(json.dumps(read(path)), as_version=4)
     clear(notebook)
     client = NotebookClient(
         notebook,
         kernel_name="python3",
         timeout=TIMEOUT,
         record_timing=False,
-        coalesce_streams=True,  # in how many pieces a kernel sends its output differs from run to run
+        coalesce_streams=True,  # a kernel sends its output in pieces, never twice the same
         on_cell_start=lambda cell, cell_index: reached.append(cell_index),
         extra_arguments=[
             "--log-level=ERROR"
@@ -92,6 +96,11 @@ def run(path):
 
 
 def main(names):
+    """Run the named notebooks, or all; a failure is printed and the next one is run.
+
+    Returns:
+        The exit code, 1 if one failed.
+    """
     failures = 0
     for path in [find(name) for name in names] or notebooks():
         start = time.monotonic()
@@ -101,9 +110,8 @@ def main(names):
             print(error, file=sys.stderr)
             failures += 1
         else:
-            print(
-                f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path}: {time.monotonic() - start:.1f} s"
-            )
+            shown = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+            print(f"{shown}: {time.monotonic() - start:.1f} s")
     return 1 if failures else 0
 
 

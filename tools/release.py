@@ -1,8 +1,8 @@
 """Make the students' notebooks: course/source/NAME.ipynb -> course/release/NAME.ipynb.
 
-The work is done by nbgrader's own preprocessors, in the order of `nbgrader generate_assignment` and with the settings
-of course/nbgrader_config.py; only its database is left out. The result is run, so that the page of the book shows what
-a student sees first. The same source gives the same bytes.
+The work is done by nbgrader's own preprocessors, in the order of `nbgrader generate_assignment` and
+with the settings of course/nbgrader_config.py; only its database is left out. The result is run, so
+that the page of the book shows what a student sees first. The same source gives the same bytes.
 """
 
 import os
@@ -51,7 +51,8 @@ def release(source, target):
     """Write the students' version of one notebook, with the outputs of a first run.
 
     Raises:
-        RuntimeError: a cell of the students' version fails: its checks must say "not yet" and not raise.
+        RuntimeError: a cell of the students' version fails: its checks must say "not yet" and not
+            raise.
     """
     target.parent.mkdir(exist_ok=True)
     # Run in a folder of its own: a failure leaves the old release as it was.
@@ -63,6 +64,7 @@ def release(source, target):
 
 
 def main():
+    """Make all of them; print their names."""
     for source in sorted((COURSE / "source").glob("*.ipynb")):
         release(source, COURSE / "release" / source.name)
         print(f"course/release/{source.name}")

@@ -270,7 +270,7 @@ def quiz(notebook):
         )
         letters = [option.strip()[:2] for option, _ in options]
         if letters != ["A.", "B.", "C."] or question.count("<details>") != 3:
-            yield f"question {number}: needs options A., B., C., each in a <details> with blank lines"
+            yield f"question {number}: needs options A., B., C. in <details> between blank lines"
         for option, reason in options:
             if not re.match(r"\*\*(Correct|Not this one)\.\*\* \S+ \S+ \S+", reason.strip()):
                 yield f"question {number}, option {option.strip()[:2]} no verdict with a reason"
@@ -287,7 +287,7 @@ def quiz(notebook):
 def folds(notebook):
     for k, cell in of_kind(notebook, "markdown"):
         if re.search(r"<summary>[^<]*\$", cell.source):
-            yield f"cell {k}: a formula in <summary> reaches the page as dollar signs; use words or <i>"
+            yield f"cell {k}: a formula in <summary> shows its dollar signs; use words or <i>"
 
 
 def references(notebook):

@@ -16,13 +16,16 @@ COMMANDS = ["build", "test", "lab", "execute", "release", "grade", "bench"]
 
 @pytest.fixture
 def book(tmp_path, monkeypatch):
-    """book.py as a module, in a folder of its own; installations are noted in .started, not done."""
+    """book.py as a module in a folder of its own; .started notes installations, none is done."""
     spec = importlib.util.spec_from_file_location("book", BOOK)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     for name in {name for names in module.STAMPED.values() for name in names}:
         (tmp_path / name).write_text("first")
     (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "made-in").write_text(str(tmp_path))
+    (tmp_path / "torch-requirements.txt").write_text("torch==2.13.0")
+    monkeypatch.setattr(module, "environment_is_whole", lambda: True)
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "VENV", tmp_path / ".venv")
     module.started = []
@@ -86,7 +89,7 @@ def test_a_changed_file_installs_again(book, group):
     for name in book.STAMPED[group]:
         book.setup(group)
         book.started.clear()
-        (book.ROOT / name).write_text(f"changed {name}")
+        (book.ROOT / name).write_text(f"torch==1 # changed {name}")
         book.setup(group)
         assert book.started, f"{name} changed and nothing was installed"
 
@@ -165,15 +168,134 @@ def test_pip_takes_over_where_uv_fails(book, monkeypatch):
     assert all(command[-2:] == ("-r", "some.lock") for command in asked)
 
 
+def noted_commands(book, monkeypatch):
+    """A list that fills with the words of each command that a step would have started."""
+    asked = []
+
+    def step(title, *command, **options):
+        asked.append([str(word) for word in command])
+        return True
+
+    monkeypatch.setattr(book, "step", step)
+    return asked
+
+
 @pytest.mark.parametrize("variable", ["UV_FIND_LINKS", "PIP_FIND_LINKS"])
 def test_a_folder_of_wheels_is_used_and_no_index_added(book, monkeypatch, variable):
+    monkeypatch.delenv("UV_FIND_LINKS", raising=False)
     monkeypatch.setenv(variable, "some/wheels")
-    asked = []
-    monkeypatch.setattr(
-        book,
-        "step",
-        lambda title, *command, **options: asked.append(list(map(str, command))) or True,
-    )
+    asked = noted_commands(book, monkeypatch)
     book.install_torch(gpu=False)
-    assert all("some/wheels" in command for command in asked)
-    assert not any("--torch-backend" in command or "--index-url" in command for command in asked)
+    assert asked
+    for command in asked:
+        assert str(Path("some/wheels").absolute()) in command
+        assert "--index-url" not in command
+
+
+def test_several_folders_of_wheels_and_names_with_spaces(book, monkeypatch, tmp_path):
+    spaced = tmp_path / "my wheels"
+    spaced.mkdir()
+    monkeypatch.setenv("UV_FIND_LINKS", f"{spaced},/second, https://here/wheels")
+    assert book.offered_folders() == [str(spaced), "/second", "https://here/wheels"]
+    monkeypatch.delenv("UV_FIND_LINKS")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(spaced))
+    assert book.offered_folders() == [str(spaced)]
+    monkeypatch.setenv("PIP_FIND_LINKS", "/first /second")
+    assert book.offered_folders() == ["/first", "/second"]
+    asked = noted_commands(book, monkeypatch)
+    book.install("packages", "-r", "some.lock")
+    assert [word for word in asked[0] if word in ("/first", "/second")] == ["/first", "/second"]
+
+
+def test_everything_that_is_downloaded_has_a_hash(book, monkeypatch):
+    monkeypatch.setenv("UV_FIND_LINKS", "/wheels")
+    asked = noted_commands(book, monkeypatch)
+    book.install_group("book", gpu=False)
+    book.install_group("test", gpu=False)
+    downloads = [command for command in asked if "install" in command and "-e" not in command]
+    assert len(downloads) == 5
+    for command in downloads:
+        assert "--require-hashes" in command
+
+
+def fresh_book(tmp_path):
+    """book.py as a module in a folder of its own, nothing patched."""
+    spec = importlib.util.spec_from_file_location("book", BOOK)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.ROOT, module.VENV = tmp_path, tmp_path / ".venv"
+    return module
+
+
+@pytest.mark.slow
+def test_an_environment_that_was_not_made_to_its_end_is_made_afresh(tmp_path):
+    module = fresh_book(tmp_path)
+    assert not module.environment_is_whole()
+    module.VENV.mkdir()
+    (module.VENV / "half").write_text("left by a call that was killed")
+    assert not module.environment_is_whole()
+    module.make_environment()
+    assert module.environment_is_whole()
+    assert not (module.VENV / "half").exists()
+    assert [*tmp_path.glob(".venv.old*")] == []
+    module.ROOT = tmp_path / "renamed"
+    assert not module.environment_is_whole()
+
+
+def test_what_does_not_fit_is_made_afresh_once(book, monkeypatch):
+    made, tries = [], []
+
+    def install_group(group, gpu):
+        tries.append(group)
+        if not made:
+            raise book.Failure("a package is cut")
+
+    monkeypatch.setattr(book, "make_environment", lambda: made.append(1))
+    monkeypatch.setattr(book, "install_group", install_group)
+    book.setup("book")
+    assert (tries, made) == (["book", "book"], [1])
+    assert (book.VENV / "installed-book").exists()
+
+
+def test_a_fresh_environment_that_fails_is_a_failure(book, monkeypatch):
+    def install_group(group, gpu):
+        raise book.Failure("no network")
+
+    monkeypatch.setattr(book, "environment_is_whole", lambda: False)
+    monkeypatch.setattr(book, "make_environment", lambda: None)
+    monkeypatch.setattr(book, "install_group", install_group)
+    with pytest.raises(book.Failure, match="no network"):
+        book.setup("book")
+
+
+HOLD = """
+import importlib.util, pathlib, sys
+spec = importlib.util.spec_from_file_location("book", sys.argv[1])
+book = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(book)
+book.ROOT = pathlib.Path(sys.argv[2])
+with book.alone("setup"):
+    print("inside", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_second_call_says_that_it_waits_and_then_goes_on(tmp_path):
+    call = [sys.executable, "-u", "-c", HOLD, str(BOOK), str(tmp_path)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    first = subprocess.Popen(call, **pipes)
+    assert first.stdout.readline() == "inside\n"
+    second = subprocess.Popen(call, **pipes)
+    assert second.stdout.readline().startswith("Another call of book.py is at the setup")
+    first.communicate("go\n")
+    assert second.communicate("go\n")[0] == "inside\n"
+    assert (first.returncode, second.returncode) == (0, 0)
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path):
+    module = fresh_book(tmp_path / "missing")
+    with (
+        pytest.raises(module.Failure, match=r"^cannot write to .*copy the book"),
+        module.alone("x"),
+    ):
+        pass

@@ -273,7 +273,7 @@ BREAKS = [
     (replace(f"**{WRONG}.**", f"**{RIGHT}.**"), "2 options are correct"),
     (replace(f"**{RIGHT}.**", f"**{WRONG}.**"), "0 options are correct"),
     (replace(QUIZ.partition("Question 2")[2], QUIZ_A), "the right option is A. in every question"),
-    (replace("B. two", "B. $f$"), "reaches the page as dollar signs"),
+    (replace("B. two", "B. $f$"), "shows its dollar signs"),
     (replace(":list: bullet", ""), "must list the references"),
     (code(4, execution_count=None), "not run from top to bottom"),
     (code(4, execution_count=99), "not run from top to bottom"),

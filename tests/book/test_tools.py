@@ -1,8 +1,12 @@
 """The tools behind `book.py build` and `book.py execute` notice what is wrong and name the file."""
 
+import json
+
 import build
+import check_environment
 import execute
 import nbformat
+import notebooks
 import pytest
 
 TOC = "format: jb-book\nroot: index\nchapters:\n  - file: chapters/part/page\n"
@@ -124,3 +128,68 @@ def test_execute_lists_the_chapters_where_it_knows_none_of_that_name(book):
     with pytest.raises(SystemExit, match="^no notebook 'part/other'; the chapters are: part/page$"):
         execute.find("part/other", book)
     assert execute.find("part/page", book) == book / "chapters" / "part" / "page.ipynb"
+
+
+DAMAGED = {
+    "empty": ("", "is empty"),
+    "conflict": ('{"cells": [\n<<<<<<< HEAD\n', "merge conflict"),
+    "cut": ('{"cells": [', "is not JSON"),
+    "list": ("[]", "no notebook of format 4"),
+    "format 3": ('{"worksheets": [], "nbformat": 3}', "no notebook of format 4"),
+    "strange cell": ('{"cells": [{"cell_type": "code 5"}]}', "unknown type"),
+    "latin": ('{"cells": []} \u00fc'.encode("latin-1"), "is not UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_notebook_is_one_line_and_the_next_one_runs(book, capsys, text, message):
+    good = write(book, [nbformat.v4.new_code_cell("print(1)")])
+    bad = good.with_name("bad.ipynb")
+    bad.write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert execute.main([str(bad), str(good)]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f"{bad}: ")
+    assert message in error
+    assert error.count("\n") == 1
+    assert notebooks.read(good)["cells"][0]["outputs"]
+    bad.replace(good)
+    assert message in found(book)[0]
+
+
+def test_what_other_editors_leave_out_or_add_is_no_damage(book):
+    path = write(book, [])
+    cells = [{"cell_type": "code", "source": ["print(", "1)"]}]
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps({"cells": cells}).encode())
+    execute.run(path)
+    assert notebooks.read(path)["cells"][0]["outputs"][0]["text"] == ["1\n"]
+
+
+def test_a_file_in_the_place_of_the_pages_is_one_line(book, capsys):
+    (book / "_build").rename(book / "elsewhere")
+    (book / "_build").write_text("a file")
+    assert build.main(book) == 1
+    assert "_build: cannot be written" in capsys.readouterr().err
+
+
+@pytest.fixture
+def installed(tmp_path):
+    """A folder with one installed package."""
+    info = tmp_path / "one-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: one\nVersion: 1.0\n")
+    (info / "RECORD").write_text("one.py,,5\none-1.0.dist-info/RECORD,,\n")
+    (tmp_path / "one.py").write_text("x = 1")
+    return tmp_path
+
+
+def test_a_whole_package_is_whole(installed):
+    assert [*check_environment.half_installed(installed)] == []
+
+
+def test_a_package_that_was_cut_is_noticed(installed):
+    (installed / "one.py").write_text("x")
+    assert [*check_environment.half_installed(installed)] == ["one: one.py has 1 bytes, not 5"]
+    (installed / "one.py").unlink()
+    assert [*check_environment.half_installed(installed)] == ["one: one.py is missing"]
+    (installed / "one-1.0.dist-info" / "RECORD").unlink()
+    assert [*check_environment.half_installed(installed)] == ["one: no list of its files"]
