@@ -1,5 +1,10 @@
-"""The claims of the article, and the verdicts on them, derived from ``results/`` at every call. No torch."""
+"""The claims of the article and the verdicts on them, derived from ``results/`` at every call.
 
-from gatedrnn.claims.verdicts import article, load, table, verdict
+No torch.
+"""
 
-__all__ = ["article", "load", "table", "verdict"]
+from gatedrnn.claims import rules  # noqa: F401  the rules enter themselves into ruling.RULES
+from gatedrnn.claims.register import load
+from gatedrnn.claims.verdicts import article, glue_verdicts, table, verdict
+
+__all__ = ["article", "glue_verdicts", "load", "table", "verdict"]

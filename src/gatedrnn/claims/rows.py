@@ -1,10 +1,11 @@
-"""What the rules judge: the tasks of ``claims.yml`` and the stored rows of a study, or NoResults while one is missing.
+"""What the rules judge: the stored rows of a study, or NoResults while one of them is missing.
 
-A seed that failed (an error, or no score) scores the worst possible: 0 for accuracies and solved tasks, the worst
-stored score of the task for losses. Nothing here imports torch.
+A seed that failed (an error, or no score) scores the worst possible: 0 for accuracies and solved
+tasks, the worst stored score of the task for losses. No torch.
 """
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,161 +14,331 @@ from gatedrnn import stats
 from gatedrnn.claims.register import panel
 from gatedrnn.results import NoResults, read
 
+SEEDS = 10  # of most studies
+TIMES = 2001  # points on the common time of two cells
 
-def lacking(study, what):
+
+def lacking(study: str, what: str) -> NoResults:
+    """The error that says which rows of a study are missing, and how to make them.
+
+    Args:
+        study: The study's name.
+        what: What is missing.
+
+    Returns:
+        The error, to be raised.
+    """
     return NoResults(f"results/{study}.csv: {what}. Make the rest with: gatedrnn run {study}")
 
 
-def rows_of(study, **where):
-    """The rows of the study with these values; NoResults if it lacks one of the columns."""
+def rows_of(study: str, **where: Any) -> pd.DataFrame:
+    """The rows of a study with the given values.
+
+    Args:
+        study: The study's name.
+        **where: A value a column.
+
+    Returns:
+        The rows; there may be none.
+
+    Raises:
+        NoResults: The study has no rows, or lacks one of the columns.
+    """
     rows = read(study)
-    if absent := sorted(set(where) - set(rows)):
-        raise lacking(study, f"no column {', '.join(absent)}")
-    return rows[np.logical_and.reduce([rows[name] == value for name, value in where.items()])]
+    _need_columns(study, rows, where)
+    chosen = np.logical_and.reduce([rows[name] == value for name, value in where.items()])
+    return rows[chosen]
 
 
-def values_at(study, column, levels, **where):
-    """The values of a column at every combination of ``levels`` {column: values}, an array; NoResults if one lacks."""
-    rows, points = (
-        rows_of(study, **where),
-        pd.MultiIndex.from_product(levels.values(), names=list(levels)),
-    )
-    if absent := sorted({*levels, column} - set(rows)):
+def _need_columns(study, rows, names):
+    absent = sorted(set(names) - set(rows))
+    if absent:
         raise lacking(study, f"no column {', '.join(absent)}")
-    values = pd.Series(
-        rows[column].to_numpy(), pd.MultiIndex.from_frame(rows[list(levels)])
-    ).dropna()
+
+
+def values_at(study: str, column: str, levels: dict[str, list], **where: Any) -> np.ndarray:
+    """The values of a column at every combination of levels.
+
+    Args:
+        study: The study's name.
+        column: The column.
+        levels: ``{another column: its values}``; the last one runs fastest.
+        **where: A value a column, the same for all.
+
+    Returns:
+        One value a combination.
+
+    Raises:
+        NoResults: A value or a column is missing.
+        ValueError: A combination is stored twice.
+    """
+    rows = rows_of(study, **where)
+    points = pd.MultiIndex.from_product(levels.values(), names=list(levels))
+    _need_columns(study, rows, [*levels, column])
+    places = pd.MultiIndex.from_frame(rows[list(levels)])
+    values = pd.Series(rows[column].to_numpy(), places).dropna()
     if values.index.duplicated().any():
         raise ValueError(
             f"results/{study}.csv: {column} is stored twice at {where}, {list(levels)}"
         )
-    if len(absent := points.difference(values.index)):
-        raise lacking(
-            study, f"{len(absent)} of {len(points)} values of {column} at {where} are missing"
-        )
+    absent = points.difference(values.index)
+    if len(absent):
+        missing = f"{len(absent)} of {len(points)} values of {column} at {where} are missing"
+        raise lacking(study, missing)
     return values.reindex(points).to_numpy()
 
 
-def both_cells(study, task, matched, bias="default", share=1.0):
-    """The final rows of the LSTM and of the GRU, sorted by seed; NoResults unless both have every seed."""
-    arms, seeds = [], panel()[task]["seeds"]
-    for cell, how in (("lstm", "reference"), ("gru", matched)):
-        where = {"task": task, "cell": cell, "matched": how, "bias": bias, "share": share}
-        rows = rows_of(study, phase="final", **where).sort_values("seed", ignore_index=True)
-        if len(rows) != seeds or rows.seed.nunique() != seeds:
-            raise lacking(
-                study,
-                f"{len(rows)} rows for {seeds} seeds of " + ", ".join(map(str, where.values())),
-            )
-        arms.append(rows.assign(failed=rows.error.notna() | rows.score.isna()))
-    if list(arms[0].seed) != list(arms[1].seed):
+def both_cells(
+    study: str, task: str, matched: str, bias: str = "default", share: float = 1.0
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The final rows of the LSTM and of the GRU on a task of the panel.
+
+    Args:
+        study: The study's name.
+        task: A task of the panel, which says how many seeds there must be.
+        matched: How the GRU's size was chosen, ``parameters`` or ``hidden size``.
+        bias: The bias at the start.
+        share: The share of the training data.
+
+    Returns:
+        Two tables with one row a seed, sorted by seed and with the same seeds; the column
+        ``failed`` says whether the run has no score.
+
+    Raises:
+        NoResults: A seed is missing, or the cells have different seeds.
+    """
+    lstm = _final(study, task, "lstm", "reference", bias, share)
+    gru = _final(study, task, "gru", matched, bias, share)
+    if list(lstm.seed) != list(gru.seed):
         raise lacking(study, f"the two cells have different seeds on {task}")
-    return arms
+    return lstm, gru
 
 
-def final_scores(study, task, matched, share=1.0):
-    """The scores of the LSTM and of the GRU, one a seed, the worst possible where a seed failed."""
-    spec, arms = panel()[task], both_cells(study, task, matched, share=share)
-    worst = (
-        0.0 if spec["better"] == "higher" else rows_of(study, phase="final", task=task).score.max()
-    )
-    lstm, gru = (rows.score.mask(rows.failed, worst).to_numpy(float) for rows in arms)
+def _final(study, task, cell, matched, bias, share):
+    """The final rows of one cell, sorted by seed."""
+    where = {"task": task, "cell": cell, "matched": matched, "bias": bias, "share": share}
+    rows = rows_of(study, phase="final", **where).sort_values("seed", ignore_index=True)
+    _need_seeds(study, rows, panel()[task]["seeds"], where)
+    return rows.assign(failed=rows.error.notna() | rows.score.isna())
+
+
+def _need_seeds(study, rows, seeds, where):
+    """NoResults unless there is one row for each of so many seeds."""
+    if len(rows) != seeds or rows.seed.nunique() != seeds:
+        found = ", ".join(map(str, where.values()))
+        raise lacking(study, f"{len(rows)} rows for {seeds} seeds of {found}")
+
+
+def final_scores(
+    study: str, task: str, matched: str, share: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """The scores of the LSTM and of the GRU, the worst possible where a seed failed.
+
+    Args:
+        study: The study's name.
+        task: A task of the panel.
+        matched: How the GRU's size was chosen.
+        share: The share of the training data.
+
+    Returns:
+        Two arrays, one score a seed, paired by seed.
+
+    Raises:
+        NoResults: A seed is missing, or every run of the task failed.
+        ValueError: The scores look like fractions where the task's unit is a percentage.
+    """
+    task_entry = panel()[task]
+    lstm_rows, gru_rows = both_cells(study, task, matched, share=share)
+    worst = 0.0
+    if task_entry["better"] == "lower":
+        worst = rows_of(study, phase="final", task=task).score.max()
+    lstm = lstm_rows.score.mask(lstm_rows.failed, worst).to_numpy(float)
+    gru = gru_rows.score.mask(gru_rows.failed, worst).to_numpy(float)
     if np.isnan([lstm, gru]).any():
         raise lacking(study, f"every run of {task} failed, so there is no worst score")
-    if "range" in spec and 0 < max(lstm.max(), gru.max()) <= 1:
+    if "range" in task_entry and 0 < max(lstm.max(), gru.max()) <= 1:
         raise ValueError(
-            f"results/{study}.csv: the scores of {task} look like fractions; its unit is {spec['unit']}"
+            f"results/{study}.csv: the scores of {task} look like fractions; "
+            f"its unit is {task_entry['unit']}"
         )
     return lstm, gru
 
 
-def evaluations(row):
-    """The evaluations of a run, an array (n, 4): step, training loss, validation loss, validation score."""
-    return np.array(json.loads(row.curve), dtype=float).reshape(-1, 4)
+def evaluations(curve: str) -> pd.DataFrame:
+    """The evaluations of a run.
 
+    Args:
+        curve: The text in the column ``curve`` of its row.
 
-def times_to_threshold(source, task, matched, bias, solved):
-    """Steps to the threshold, one a seed, inf if never, of the LSTM and the GRU; and the steps of the training. The
-    threshold is ``solved`` of the loss of doing nothing, or the LSTM's median best validation loss + loss_margin. If
-    half of the LSTM's seeds failed there is no such median, and nobody reaches it.
+    Returns:
+        One row an evaluation: step, train_loss, loss and score on the validation data.
     """
-    spec, arms = panel()[task], both_cells(source, task, matched, bias)
-    if len(limits := set(pd.concat(arms).steps.dropna())) != 1:
+    points = np.array(json.loads(curve), dtype=float).reshape(-1, 4)
+    return pd.DataFrame(points, columns=["step", "train_loss", "loss", "score"])
+
+
+def times_to_threshold(
+    source: str, task: str, matched: str, bias: str, solved: float
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """How many steps the LSTM and the GRU needed to a threshold.
+
+    The threshold is a share of the loss of doing nothing, or the LSTM's median best validation
+    loss + ``loss_margin``. If half of the LSTM's seeds failed there is no such median, and nobody
+    reaches it.
+
+    Args:
+        source: The study's name.
+        task: A task of the panel.
+        matched: How the GRU's size was chosen.
+        bias: The bias at the start.
+        solved: The share of the loss of doing nothing at which a task is solved.
+
+    Returns:
+        The steps of the LSTM and of the GRU, one a seed, inf if it never got there; and the steps
+        of the training.
+
+    Raises:
+        NoResults: A seed is missing.
+        ValueError: The runs differ in their number of steps.
+    """
+    lstm, gru = both_cells(source, task, matched, bias)
+    limits = set(pd.concat([lstm, gru]).steps.dropna())
+    if len(limits) != 1:
         raise ValueError(
-            f"results/{source}.csv: runs of {task} must have one number of steps, not {sorted(limits)}"
+            f"results/{source}.csv: runs of {task} must have one number of steps, "
+            f"not {sorted(limits)}"
         )
-    best = np.median(arms[0].valid.mask(arms[0].failed, np.inf))
-    threshold = solved * spec["do_nothing"] if "do_nothing" in spec else best + spec["loss_margin"]
-    times = [[_time(row, threshold) for row in rows.itertuples()] for rows in arms]
-    return np.array(times[0]), np.array(times[1]), limits.pop()
+    task_entry = panel()[task]
+    if "do_nothing" in task_entry:
+        threshold = solved * task_entry["do_nothing"]
+    else:
+        best = np.median(lstm.valid.mask(lstm.failed, np.inf))
+        threshold = best + task_entry["loss_margin"]
+    return _times(lstm, threshold), _times(gru, threshold), limits.pop()
+
+
+def _times(rows, threshold):
+    """The steps to the threshold, one a row."""
+    return np.array([_time(row, threshold) for row in rows.itertuples()])
 
 
 def _time(row, threshold):
     if row.failed or threshold == np.inf:
         return np.inf
-    curve = evaluations(row)
-    return stats.steps_to(curve[:, 0], curve[:, 2], threshold)
+    points = evaluations(row.curve)
+    return stats.steps_to(points.step, points.loss, threshold)
 
 
-def losses_over_time(task, matched, kernel):
-    """The mean of the best validation loss so far over the common CPU time, one a seed, of the LSTM and of the GRU. A
-    step lasts as long as an update of torch's own layer. The common time begins when both cells have been evaluated.
+def losses_over_time(task: str, matched: str, kernel: str) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of the best validation loss so far over the CPU time that both cells have.
+
+    A step lasts as long as an update of torch's own layer. The common time begins when both cells
+    have been evaluated. A failed seed gets the worst mean of the two cells.
+
+    Args:
+        task: A task of the panel.
+        matched: How the GRU's size was chosen.
+        kernel: The kernel whose updates are timed.
+
+    Returns:
+        The means of the LSTM and of the GRU, one a seed.
+
+    Raises:
+        NoResults: A row of ``panel`` or ``updates`` is missing, or every run of a cell failed.
+        ValueError: There is no time at which both cells were evaluated.
     """
-    arms, seconds = both_cells("panel", task, matched), []
-    for rows in arms:
-        if rows.failed.all():
-            raise lacking("panel", f"every run of {rows.cell[0]} failed on {task}")
-        where, H = (
-            {"task": task, "cell": rows.cell[0], "kernel": kernel},
-            int(rows.hidden_size[~rows.failed].iloc[0]),
-        )
-        seconds += values_at("updates", "seconds", {"hidden_size": [H]}, **where).tolist()
-    runs = [
-        [None if row.failed else evaluations(row) for row in rows.itertuples()] for rows in arms
-    ]
-    evaluated = [
-        c[[0, -1], 0] * s
-        for curves, s in zip(runs, seconds, strict=True)
-        for c in curves
-        if c is not None
-    ]
-    start, end = max(first for first, _ in evaluated), min(last for _, last in evaluated)
+    cells = [_timed_curves(rows, task, kernel) for rows in both_cells("panel", task, matched)]
+    start, end = _common_time(cells, task)
+    grid = np.linspace(start, end, TIMES)
+    means = []
+    for curves in cells:
+        means.append([_mean_loss(curve, grid) for curve in curves])
+    lstm, gru = np.nan_to_num(means, nan=np.nanmax(means))
+    return lstm, gru
+
+
+def _timed_curves(rows, task, kernel):
+    """The evaluations of a cell, a table a seed with the column ``seconds``; None if it failed."""
+    cell = rows.cell.iloc[0]
+    if rows.failed.all():
+        raise lacking("panel", f"every run of {cell} failed on {task}")
+    size = int(rows.hidden_size[~rows.failed].iloc[0])
+    where = {"task": task, "cell": cell, "kernel": kernel}
+    second = values_at("updates", "seconds", {"hidden_size": [size]}, **where).item()
+    curves = []
+    for row in rows.itertuples():
+        points = None
+        if not row.failed:
+            points = evaluations(row.curve)
+            points["seconds"] = points.step * second
+        curves.append(points)
+    return curves
+
+
+def _common_time(cells, task):
+    """From the last first evaluation of a run to the first last one, in seconds."""
+    finished = [curve for curves in cells for curve in curves if curve is not None]
+    start = max(curve.seconds.iloc[0] for curve in finished)
+    end = min(curve.seconds.iloc[-1] for curve in finished)
     if start >= end:
         raise ValueError(f"results/panel.csv: no time at which both cells were evaluated on {task}")
-    grid = np.linspace(start, end, 2001)
-    means = [
-        [_mean_loss(c, s, grid) for c in curves] for curves, s in zip(runs, seconds, strict=True)
-    ]
-    means = np.nan_to_num(means, nan=np.nanmax(means))
-    return means[0], means[1]
+    return start, end
 
 
-def _mean_loss(curve, seconds, grid):
+def _mean_loss(curve, grid):
+    """The mean of the best loss so far over the times of the grid; nan for a failed run."""
     if curve is None:
         return np.nan
-    best = np.fmin.accumulate(curve[:, 2])[
-        np.searchsorted(curve[:, 0] * seconds, grid, side="right") - 1
-    ]
-    return np.trapezoid(best, grid) / (grid[-1] - grid[0])
+    best = np.fmin.accumulate(curve.loss.to_numpy())
+    latest = np.searchsorted(curve.seconds, grid, side="right") - 1
+    return np.trapezoid(best[latest], grid) / (grid[-1] - grid[0])
 
 
-SEEDS = 10
+def arm(study: str, column: str, seeds: int = SEEDS, **where: Any) -> np.ndarray:
+    """A column of the rows with the given values, sorted by seed.
 
+    Args:
+        study: The study's name.
+        column: The column.
+        seeds: How many there must be.
+        **where: A value a column.
 
-def arm(study, column, seeds=SEEDS, **where):
-    """A column of the rows at these values, sorted by seed, one value a seed; NoResults unless all seeds are there. A
-    run that failed is missing here: its study is not finished.
+    Returns:
+        One value a seed.
+
+    Raises:
+        NoResults: Not all seeds are there. A run that failed is missing here: its study is not
+            finished.
     """
-    rows = rows_of(study, **where).dropna(subset=[column]).sort_values("seed")
-    if len(rows) != seeds or rows.seed.nunique() != seeds:
-        found = ", ".join(map(str, where.values()))
-        raise lacking(study, f"{len(rows)} rows for {seeds} seeds of {found}")
+    rows = _arm_rows(study, column, seeds, where)
     return rows[column].to_numpy()
 
 
-def pair(study, column, matched, **where):
-    """The column of the LSTM and of the GRU, paired by seed."""
-    lstm = arm(study, column, cell="lstm", matched="reference", **where)
-    return lstm.astype(float), arm(study, column, cell="gru", matched=matched, **where).astype(
-        float
-    )
+def _arm_rows(study, column, seeds, where):
+    """The rows that have a value in the column, one a seed."""
+    rows = rows_of(study, **where).dropna(subset=[column]).sort_values("seed")
+    _need_seeds(study, rows, seeds, where)
+    return rows
+
+
+def pair(
+    study: str, column: str, matched: str, seeds: int = SEEDS, **where: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """A column of the LSTM and of the GRU, paired by seed.
+
+    Args:
+        study: The study's name.
+        column: The column.
+        matched: How the GRU's size was chosen.
+        seeds: How many there must be.
+        **where: A value a column.
+
+    Returns:
+        Two arrays of numbers, one a seed.
+
+    Raises:
+        NoResults: Not all seeds are there.
+    """
+    lstm = arm(study, column, seeds, cell="lstm", matched="reference", **where)
+    gru = arm(study, column, seeds, cell="gru", matched=matched, **where)
+    return lstm.astype(float), gru.astype(float)

@@ -1,44 +1,193 @@
-"""What all rules share: the words of a verdict, and how tasks that are judged apart make one. No torch."""
+"""What all rules share: the words of a verdict, what a rule returns, how parts make a whole.
+
+A rule is a function with the decorator ``@rule`` in a module of ``gatedrnn.claims.rules``. It takes
+the regime and the parameters of a claim, reads stored rows and returns a ``Ruling``. No torch.
+"""
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
+from typing import Self
 
-import numpy as np
-
-SUPPORTED, NOT_SUPPORTED, MIXED, INCONCLUSIVE = (
-    "Supported",
-    "Not supported",
-    "Mixed",
-    "Inconclusive",
-)
+from gatedrnn.stats import Comparison
 
 
-def span(details, unit=""):
-    """Where the intervals of all the details lie, as text; in margins, each counts in units of its own margin."""
-    low, high = (
-        np.array([row[k] / (row[4] if unit == "margins" else 1) for row in details]) for k in (2, 3)
-    )
-    return f"{low.min():.3g} to {high.max():.3g} {unit}".rstrip()
+class Word(StrEnum):
+    """The words of a verdict. They print, compare and sort as their text."""
+
+    SUPPORTED = "Supported"
+    NOT_SUPPORTED = "Not supported"
+    MIXED = "Mixed"
+    INCONCLUSIVE = "Inconclusive"
+    COULD_NOT_TELL = "Could not tell"  # the task leaves the cells no room to differ
+    NO_RESULT = "No result"  # a row that the rule needs is missing
+
+    def __repr__(self) -> str:
+        return repr(self.value)
 
 
-def vote(judgements, share):
-    """The verdict of the tasks that count: what at least this share of them says."""
-    n = Counter(judgements)
-    least = Fraction(share) * max(1, n["supports"] + n["refutes"] + n["open"])
-    if n["supports"] >= least:
-        return SUPPORTED
-    if n["refutes"] >= least:
-        return NOT_SUPPORTED
-    return MIXED if n["supports"] and n["refutes"] else INCONCLUSIVE
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found on one task, kernel, size or quantity.
+
+    Attributes:
+        label: What was compared.
+        difference: The effect: a difference in the unit of the scores, or a ratio. A positive
+            difference favours the article.
+        low: The lower end of the effect's 95 % interval, or of its range for rules without seeds.
+        high: The upper end.
+        margin: The smallest effect that matters, or the value that an exact check expects.
+        judgement: What the rule says of this part alone, a word of its own.
+    """
+
+    label: str
+    difference: float
+    low: float
+    high: float
+    margin: float | None
+    judgement: str
+
+    @classmethod
+    def of(cls, label: str, compared: Comparison, margin: float | None, judgement: str) -> Self:
+        """A finding from a paired comparison."""
+        return cls(label, compared.difference, compared.low, compared.high, margin, judgement)
+
+    @classmethod
+    def exact(cls, label: str, value: float, margin: float, judgement: str) -> Self:
+        """A finding without an interval, since the value does not vary."""
+        return cls(label, value, value, value, margin, judgement)
 
 
-def tally(details):
-    """How many tasks got each judgement, as text."""
-    return ", ".join(
-        f"{n} {judgement}" for judgement, n in Counter(row[5] for row in details).most_common()
-    )
+@dataclass(frozen=True)
+class Ruling:
+    """What a rule returns.
+
+    Attributes:
+        word: The verdict.
+        effect: What was measured, as text.
+        interval: Between which values it lies, as text; empty if there is nothing to say.
+        findings: The parts that the word was made from.
+    """
+
+    word: Word
+    effect: str
+    interval: str
+    findings: tuple[Finding, ...]
 
 
-def agree(words):
-    """The verdict of kernels or sizes that are judged apart: what all of them say, or *Mixed*."""
-    return words[0] if len(set(words)) == 1 else MIXED
+RULES: dict[str, Callable[..., Ruling]] = {}  # filled by the modules of ``rules`` when imported
+
+
+def rule(function: Callable[..., Ruling]) -> Callable[..., Ruling]:
+    """Make a function a rule that ``claims.yml`` can name.
+
+    Args:
+        function: The rule. ``long_range`` in the module ``rules/memory.py`` becomes
+            ``memory.long_range``.
+
+    Returns:
+        The function, unchanged.
+    """
+    module = function.__module__.rpartition(".")[-1]
+    RULES[f"{module}.{function.__name__}"] = function
+    return function
+
+
+def span(findings: Iterable[Finding], unit: str = "") -> str:
+    """Where the intervals of all the findings lie, as text.
+
+    Args:
+        findings: One finding or more.
+        unit: Stands behind the numbers. In ``margins``, each finding counts in units of its own
+            margin.
+
+    Returns:
+        The lowest low and the highest high. It is a range, not the interval of anything.
+    """
+    lows = []
+    highs = []
+    for finding in findings:
+        scale = finding.margin if unit == "margins" else 1
+        lows.append(finding.low / scale)
+        highs.append(finding.high / scale)
+    return f"{min(lows):.3g} to {max(highs):.3g} {unit}".rstrip()
+
+
+def count(findings: Iterable[Finding]) -> Counter:
+    """How many findings got each judgement; 0 for a judgement that none got."""
+    return Counter(finding.judgement for finding in findings)
+
+
+def tally(findings: Iterable[Finding]) -> str:
+    """How many findings got each judgement, as text, the most frequent first."""
+    return ", ".join(f"{n} {judgement}" for judgement, n in count(findings).most_common())
+
+
+def vote(findings: Iterable[Finding], share: str | float) -> Word:
+    """The verdict of the tasks that count: what at least a share of them says.
+
+    Args:
+        findings: Those judged ``supports``, ``refutes`` or ``open`` count, others do not.
+        share: The share that decides, a number or a text such as ``2/3``.
+
+    Returns:
+        Supported or Not supported; if neither has the share, Mixed where there is support and
+        refutation, and else Inconclusive.
+    """
+    n = count(findings)
+    counted = n["supports"] + n["refutes"] + n["open"]
+    needed = Fraction(share) * max(1, counted)
+    if n["supports"] >= needed:
+        return Word.SUPPORTED
+    if n["refutes"] >= needed:
+        return Word.NOT_SUPPORTED
+    if n["supports"] and n["refutes"]:
+        return Word.MIXED
+    return Word.INCONCLUSIVE
+
+
+def agree(words: Sequence[Word]) -> Word:
+    """The verdict of parts that are judged apart: what all of them say, or Mixed."""
+    if len(set(words)) == 1:
+        return words[0]
+    return Word.MIXED
+
+
+def judge_lead(compared: Comparison, margin: float) -> Word:
+    """The verdict on a lead of at least the margin.
+
+    Args:
+        compared: A positive difference is a lead.
+        margin: The smallest lead that matters.
+
+    Returns:
+        Supported if the lead is that large and its interval above 0; Not supported if the interval
+        shows it to be smaller; else Inconclusive.
+    """
+    if compared.low > 0 and compared.difference >= margin:
+        return Word.SUPPORTED
+    if compared.high < margin:
+        return Word.NOT_SUPPORTED
+    return Word.INCONCLUSIVE
+
+
+def judge_ratio(value: float, low: float, high: float, ratio: float) -> str:
+    """The judgement on a ratio that the article wants small, GRU over LSTM.
+
+    Args:
+        value: The ratio.
+        low: The lower end of its interval.
+        high: The upper end.
+        ratio: The largest ratio that still supports, below 1.
+
+    Returns:
+        ``supports`` if the ratio is that small and its interval below 1; ``refutes`` if the
+        interval shows it to be larger; else ``open``.
+    """
+    if value <= ratio and high < 1:
+        return "supports"
+    if low > ratio:
+        return "refutes"
+    return "open"

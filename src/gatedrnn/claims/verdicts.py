@@ -1,143 +1,181 @@
-"""The register of the article's claims, ``claims.yml``, and their verdicts, derived from ``results/`` by ``rules``.
+"""The verdicts on the claims, derived from ``results/`` at every call and stored nowhere.
 
-A verdict is *Supported*, *Not supported*, *Mixed*, *Inconclusive*, or *No result* while a row that the rule needs is
-missing. It is derived at every call and stored nowhere. Nothing here imports torch.
+A verdict is one of the words of ``ruling.Word``, *No result* while a row that its rule needs is
+missing. No torch.
 """
 
-import inspect
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 
 import pandas as pd
 
 from gatedrnn import results
-from gatedrnn.claims.register import panel, register
-from gatedrnn.claims.rules import RULES
-from gatedrnn.claims.ruling import INCONCLUSIVE, MIXED, NOT_SUPPORTED, SUPPORTED
+from gatedrnn.claims.register import Claim, load
+from gatedrnn.claims.ruling import RULES, Finding, Word
 from gatedrnn.results import NoResults, read
 
-NO_RESULT = "No result"
-WORDS = (SUPPORTED, NOT_SUPPORTED, MIXED, INCONCLUSIVE, NO_RESULT)
-COLUMNS = ["label", "difference", "low", "high", "margin", "judgement"]  # of a verdict's details
-
-
-@dataclass(frozen=True)
-class Claim:
-    """An entry of ``claims.yml``, whose head explains the fields."""
-
-    id: str
-    claim: str
-    quote: str
-    type: str
-    chapter: str
-    figure: str
-    study: list
-    endpoint: str
-    rule: str
-    regime: dict
-    secondary: list
-    parameters: dict
-    expect: str
+COLUMNS = [field.name for field in fields(Finding)]  # of a verdict's details
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """``verdict`` is one of WORDS; without a result, ``effect`` says why. ``details``: a row a task, kernel or
-    quantity, with COLUMNS; ``low`` and ``high`` are its 95 % interval, or its range for the rules without seeds.
+    """The verdict on a claim.
+
+    Attributes:
+        id: That of the claim.
+        verdict: The word.
+        effect: What was measured, as text; without a result, why there is none.
+        interval: Between which values it lies, as text.
+        figure: The figure that shows it.
+        details: The findings, a row a task, kernel or quantity, with the columns of
+            ``ruling.Finding``.
     """
 
     id: str
-    verdict: str
+    verdict: Word
     effect: str
     interval: str
     figure: str
     details: pd.DataFrame
 
 
-def load():
-    """The claims, in the order of the file. A ValueError names the claim, or the task of the panel, that is wrong."""
-    names, claims = {field.name for field in fields(Claim)} - {"id"}, []
-    panel()
-    for id, entry in register()["claims"].items():
-        if wrong := sorted(names ^ set(entry)):
-            raise ValueError(
-                f"claim {id}: the fields {wrong} are missing or unknown; needed are {sorted(names)}"
-            )
-        claim = Claim(id, **entry)
-        if claim.rule not in RULES:
-            raise ValueError(f"claim {id}: no rule {claim.rule!r}; there are {', '.join(RULES)}")
-        for regime in [claim.regime, *claim.secondary]:
-            try:
-                inspect.signature(RULES[claim.rule]).bind(**regime, **claim.parameters)
-            except TypeError as error:
-                raise ValueError(
-                    f"claim {id}: regime {regime} and parameters: {error}, in {claim.rule}"
-                ) from None
-        claims.append(claim)
-    return claims
+def verdict(claim: Claim) -> Verdict:
+    """The verdict on a claim, from the rows stored now.
 
+    Args:
+        claim: One of ``load()``. Its regime alone decides; the words of its secondary regimes are
+            printed in the effect.
 
-def verdict(claim):
-    """The ``Verdict`` on a ``Claim``, from the rows stored now."""
+    Returns:
+        The verdict, No result if a row is missing.
+
+    Raises:
+        ValueError: A stored row makes no sense.
+    """
     try:
         for study in claim.study:
             read(study)
-        word, effect, interval, details = RULES[claim.rule](**claim.regime, **claim.parameters)
+        ruling = RULES[claim.rule](**claim.regime, **claim.parameters)
     except NoResults as missing:
-        return Verdict(
-            claim.id, NO_RESULT, _short(missing), "", claim.figure, pd.DataFrame(columns=COLUMNS)
+        reason = _without_folder(missing)
+        return Verdict(claim.id, Word.NO_RESULT, reason, "", claim.figure, _frame([]))
+    effect = "; ".join([ruling.effect, *(_secondary(claim, regime) for regime in claim.secondary)])
+    details = _frame(ruling.findings)
+    return Verdict(claim.id, ruling.word, effect, ruling.interval, claim.figure, details)
+
+
+def _secondary(claim, regime):
+    """What the rule says in another regime, as text."""
+    changed = []
+    for key, value in regime.items():
+        if claim.regime.get(key) != value:
+            text = ", ".join(map(str, value)) if isinstance(value, list) else value
+            changed.append(f"{key} {text}")
+    try:
+        word = RULES[claim.rule](**regime, **claim.parameters).word
+    except NoResults as missing:
+        word = f"{Word.NO_RESULT}, {_without_folder(missing)}"
+    return f"secondary ({', '.join(changed)}): {word}"
+
+
+def _frame(findings):
+    """The findings as a table of plain values."""
+    rows = []
+    for finding in findings:
+        *numbers, judgement = astuple(finding)
+        rows.append([*numbers, str(judgement)])
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _without_folder(missing):
+    """The reason without the place of the repository on this machine."""
+    return str(missing).replace(f"{results.folder().parent}/", "")
+
+
+def table() -> pd.DataFrame:
+    """All verdicts, a row a claim.
+
+    Returns:
+        The columns id, verdict, claim, effect, interval, chapter and figure.
+    """
+    rows = []
+    for claim in load():
+        found = verdict(claim)
+        rows.append(
+            {
+                "id": claim.id,
+                "verdict": str(found.verdict),
+                "claim": claim.claim,
+                "effect": found.effect,
+                "interval": found.interval,
+                "chapter": claim.chapter,
+                "figure": claim.figure,
+            }
         )
-    for regime in claim.secondary:
-        changed = ", ".join(
-            _plain(key, value) for key, value in regime.items() if claim.regime.get(key) != value
-        )
-        try:
-            effect += (
-                f"; secondary ({changed}): {RULES[claim.rule](**regime, **claim.parameters)[0]}"
-            )
-        except NoResults as missing:
-            effect += f"; secondary ({changed}): {NO_RESULT}, {_short(missing)}"
-    return Verdict(
-        claim.id, word, effect, interval, claim.figure, pd.DataFrame(details, columns=COLUMNS)
-    )
+    return pd.DataFrame(rows)
 
 
-def table():
-    """All verdicts, a DataFrame with a row a claim."""
-    rows = [
-        (c.id, v.verdict, c.claim, v.effect, v.interval, c.chapter, c.figure)
-        for c in load()
-        for v in [verdict(c)]
-    ]
-    return pd.DataFrame(
-        rows, columns=["id", "verdict", "claim", "effect", "interval", "chapter", "figure"]
-    )
-
-
-def main():
+def main() -> None:
     """Print the verdicts, as ``gatedrnn verdicts`` does."""
     for row in table().itertuples():
-        interval = f" ({row.interval})" if row.interval else ""
-        print(
-            f"{row.id:4} {row.verdict:14} {row.claim:56} {row.effect}{interval}; {row.chapter}, {row.figure}"
-        )
+        interval = _bracketed(row.interval)
+        measured = f"{row.effect}{interval}; {row.chapter}, {row.figure}"
+        print(f"{row.id:4} {row.verdict:14} {row.claim:56} {measured}")
 
 
-def article(chapter):
-    """Markdown: a list of the claims that the chapter (``performance/speed``) settles; ValueError if it has none."""
-    if not (claims := [claim for claim in load() if claim.chapter == chapter]):
+def _bracketed(interval):
+    """The interval behind an effect; nothing if there is none."""
+    return f" ({interval})" if interval else ""
+
+
+def of_chapter(chapter: str) -> list[Claim]:
+    """The claims that a chapter settles.
+
+    Args:
+        chapter: Its path without the ending, such as ``performance/speed``.
+
+    Returns:
+        One claim or more, in the order of the file.
+
+    Raises:
+        ValueError: There is none.
+    """
+    claims = [claim for claim in load() if claim.chapter == chapter]
+    if not claims:
         raise ValueError(f"no claim belongs to the chapter {chapter!r}; see chapter in claims.yml")
+    return claims
+
+
+def article(chapter: str) -> str:
+    """What the article says in a chapter's claims, and what was measured.
+
+    Args:
+        chapter: Its path without the ending, such as ``performance/speed``.
+
+    Returns:
+        A list in Markdown, an item a claim.
+
+    Raises:
+        ValueError: No claim belongs to the chapter.
+    """
     lines = []
-    for claim, found in ((claim, verdict(claim)) for claim in claims):
-        span = f" ({found.interval})" if found.interval else ""
-        measured = f"{claim.endpoint[0].upper()}{claim.endpoint[1:]}: {found.effect}{span}."
+    for claim in of_chapter(chapter):
+        found = verdict(claim)
+        endpoint = f"{claim.endpoint[0].upper()}{claim.endpoint[1:]}"
+        measured = f"{endpoint}: {found.effect}{_bracketed(found.interval)}."
         lines.append(f'- **{claim.id}: {found.verdict}.** "{claim.quote}". {measured}')
     return "\n".join(lines)
 
 
-def _plain(key, value):
-    return f"{key} {', '.join(map(str, value)) if isinstance(value, list) else value}"
+def glue_verdicts(chapter: str) -> None:
+    """Glue ``verdict-C07`` and the like, the word alone, for each claim that a chapter settles.
 
+    Args:
+        chapter: Its path without the ending, such as ``performance/speed``.
 
-def _short(missing):
-    """The reason without the place of the repository on this machine."""
-    return str(missing).replace(f"{results.folder().parent}/", "")
+    Raises:
+        ValueError: No claim belongs to the chapter.
+    """
+    from myst_nb import glue  # takes a second, and only notebooks need it
+
+    for claim in of_chapter(chapter):
+        glue(f"verdict-{claim.id}", str(verdict(claim).verdict), display=False)

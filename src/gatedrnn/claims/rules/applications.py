@@ -1,47 +1,151 @@
-"""The rules of the claims about applications (C21-C27). A rule returns what those of ``rules`` return, and raises
-NoResults while a row that it needs is missing. Nothing here imports torch.
-"""
+"""The rules of the claims about applications (C21-C27). No torch."""
 
 import json
-from collections import Counter
+from dataclasses import dataclass
+from itertools import product
+from typing import Any
 
 import numpy as np
 
 from gatedrnn import stats
 from gatedrnn.claims.register import panel
-from gatedrnn.claims.rows import arm, final_scores, lacking, pair, rows_of, values_at
-from gatedrnn.claims.ruling import INCONCLUSIVE, MIXED, NOT_SUPPORTED, SUPPORTED, span, tally, vote
+from gatedrnn.claims.rows import final_scores, lacking, pair, rows_of, values_at
+from gatedrnn.claims.ruling import (
+    Finding,
+    Ruling,
+    Word,
+    count,
+    judge_lead,
+    judge_ratio,
+    rule,
+    span,
+    tally,
+    vote,
+)
 
 
-def _lead(c):
-    """The verdict on a lead of at least the margin: shown, shown to be smaller, or neither."""
-    if c.low > 0 and c.difference >= c.margin:
-        return SUPPORTED
-    return NOT_SUPPORTED if c.high < c.margin else INCONCLUSIVE
+@rule
+def lead(
+    study: str,
+    column: str,
+    matched: str,
+    seeds: int,
+    margin: float,
+    higher: bool,
+    scale: float,
+    where: dict[str, Any],
+    levels: dict[str, list],
+) -> Ruling:
+    """Does the LSTM lead?
 
+    Supported if it leads by the margin or more with an interval above 0; not supported if its lead
+    is shown to be smaller. All levels must agree: mixed if one is for and one against, and else
+    inconclusive.
 
-def lead(study, column, matched, seeds, margin, higher, scale, where, levels):
-    """For: the LSTM leads by the margin or more with an interval above 0. Against: its lead is shown to be smaller.
-    ``levels``, {column: values}, holds one column; all its values must agree. It is mixed if one is for and one
-    against, and else inconclusive.
+    Args:
+        study: The study.
+        column: The column that is compared.
+        matched: How the GRU's size was chosen.
+        seeds: How many there must be.
+        margin: The smallest lead that matters.
+        higher: Whether more is better.
+        scale: Turns the column into the unit of the margin.
+        where: A value a column, the same for all rows.
+        levels: ``{one more column: its values}``, each judged alone.
+
+    Returns:
+        The ruling, a finding a level.
+
+    Raises:
+        NoResults: A seed is missing.
     """
-    ((name, values),), details = levels.items(), []
+    ((name, values),) = levels.items()
+    findings = []
+    words = set()
     for value in values:
-        rows = where | {name: value}
-        lstm = arm(study, column, seeds, cell="lstm", matched="reference", **rows).astype(float)
-        gru = arm(study, column, seeds, cell="gru", matched=matched, **rows).astype(float)
-        c = stats.compare(scale * lstm, scale * gru, margin, higher)
-        details.append((f"{name} {value}", c.difference, c.low, c.high, margin, _lead(c)))
-    text = ", ".join(f"{row[0]}: LSTM ahead by {row[1]:.3g} ({row[5]})" for row in details)
-    words = {row[5] for row in details}
-    word = (
-        words.pop()
-        if len(words) == 1
-        else MIXED
-        if {SUPPORTED, NOT_SUPPORTED} <= words
-        else INCONCLUSIVE
-    )
-    return word, text, span(details), details
+        lstm, gru = pair(study, column, matched, seeds, **where, **{name: value})
+        compared = stats.compare(scale * lstm, scale * gru, margin, higher)
+        word = judge_lead(compared, margin)
+        findings.append(Finding.of(f"{name} {value}", compared, margin, word))
+        words.add(word)
+    texts = []
+    for finding in findings:
+        ahead = f"LSTM ahead by {finding.difference:.3g}"
+        texts.append(f"{finding.label}: {ahead} ({finding.judgement})")
+    return Ruling(_all_levels(words), ", ".join(texts), span(findings), tuple(findings))
+
+
+def _all_levels(words):
+    """The word of levels that must agree: mixed only if one is for and one against."""
+    if len(words) == 1:
+        return next(iter(words))
+    if {Word.SUPPORTED, Word.NOT_SUPPORTED} <= words:
+        return Word.MIXED
+    return Word.INCONCLUSIVE
+
+
+@rule
+def equal_bytes(
+    matched: str,
+    widths: list[int],
+    seeds: int,
+    tuning_seeds: int,
+    margin: float,
+    needed: int,
+    lowest: float,
+    highest: float,
+) -> Ruling:
+    """Is the GRU more accurate in as many bytes?
+
+    Widths of the LSTM are size bins, each with the GRU of as many parameters in the recurrent
+    layer, in eight bits. Supported if the GRU leads by the margin, interval above 0, in enough
+    bins; not supported if in so many its lead is shown below the margin; else mixed if there are
+    both, and inconclusive if not. A bin counts if both cells lie within the range on the tuning
+    seeds.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        widths: The LSTM's numbers of units.
+        seeds: How many there must be.
+        tuning_seeds: How many tuning seeds there must be at each learning rate.
+        margin: The smallest lead that matters, in points of accuracy.
+        needed: How many bins are enough.
+        lowest: The lowest accuracy of a bin that counts, in %.
+        highest: The highest.
+
+    Returns:
+        The ruling, a finding a bin, in points.
+
+    Raises:
+        NoResults: A seed, or a tuning run, is missing.
+    """
+    names = {
+        Word.SUPPORTED: "GRU better",
+        Word.NOT_SUPPORTED: "no such lead",
+        Word.INCONCLUSIVE: "open",
+    }
+    findings = []
+    for width in widths:
+        place = {"phase": "final", "width": width}
+        lstm, gru = pair("quantisation", "accuracy_int8", matched, seeds, **place)
+        compared = stats.compare(100 * gru, 100 * lstm, margin)
+        tuned = [_tuned(width, cell, tuning_seeds) for cell in ("lstm", "gru")]
+        if all(lowest <= accuracy <= highest for accuracy in tuned):
+            judgement = names[judge_lead(compared, margin)]
+        else:
+            judgement = "out of range"
+        findings.append(Finding.of(f"LSTM {width}", compared, margin, judgement))
+    n = count(findings)
+    if n["GRU better"] >= needed:
+        word = Word.SUPPORTED
+    elif n["no such lead"] >= needed:
+        word = Word.NOT_SUPPORTED
+    elif n["GRU better"] and n["no such lead"]:
+        word = Word.MIXED
+    else:
+        word = Word.INCONCLUSIVE
+    effect = f"of {len(findings)} sizes {tally(findings)}"
+    return Ruling(word, effect, f"{span(findings)} points", tuple(findings))
 
 
 def _tuned(width, cell, tuning_seeds):
@@ -55,197 +159,239 @@ def _tuned(width, cell, tuning_seeds):
     return 100 * found["mean"].max()
 
 
-def equal_bytes(matched, widths, seeds, tuning_seeds, margin, needed, lowest, highest):
-    """Widths of the LSTM are size bins, each with the GRU of as many parameters in the recurrent layer, in eight bits.
-    For: the GRU's accuracy exceeds the LSTM's by the margin, interval above 0, in ``needed`` bins or more. Against: in
-    so many its lead is shown below the margin. A bin counts if both cells lie within the range on the tuning seeds.
-    """
-    details = []
-    for width in widths:
-        accuracies = [
-            arm(
-                "quantisation",
-                "accuracy_int8",
-                seeds,
-                phase="final",
-                width=width,
-                cell=cell,
-                matched=how,
-            ).astype(float)
-            for cell, how in (("gru", matched), ("lstm", "reference"))
-        ]
-        c = stats.compare(100 * accuracies[0], 100 * accuracies[1], margin)
-        judgement = {SUPPORTED: "GRU better", NOT_SUPPORTED: "no such lead", INCONCLUSIVE: "open"}[
-            _lead(c)
-        ]
-        if not all(
-            lowest <= _tuned(width, cell, tuning_seeds) <= highest for cell in ("lstm", "gru")
-        ):
-            judgement = "out of range"
-        details.append((f"LSTM {width}", c.difference, c.low, c.high, margin, judgement))
-    n = Counter(row[5] for row in details)
-    word = (
-        SUPPORTED
-        if n["GRU better"] >= needed
-        else NOT_SUPPORTED
-        if n["no such lead"] >= needed
-        else INCONCLUSIVE
-    )
-    if word == INCONCLUSIVE and n["GRU better"] and n["no such lead"]:
-        word = MIXED
-    return word, f"of {len(details)} sizes {tally(details)}", f"{span(details)} points", details
+@rule
+def deadline(
+    matched: str, hidden_size: list[int], kernels: list[str], loads: list[str], milliseconds: float
+) -> Ruling:
+    """Does the GRU meet a deadline that the LSTM misses?
 
+    Supported if, under some load and at some size, the 99th percentile of the GRU's steps is in
+    time and the LSTM's is not; mixed if elsewhere it is the other way round; else not supported.
 
-def deadline(matched, hidden_size, kernels, loads, milliseconds):
-    """For: under some load and at some size the GRU's p99 meets the deadline and the LSTM's does not. Against: nowhere.
-    A detail's difference is the LSTM's p99 in milliseconds over the GRU's; its range, both p99.
+    Args:
+        matched: How the GRU's size was chosen.
+        hidden_size: The LSTM's numbers of units.
+        kernels: The kernels.
+        loads: What else the machine does.
+        milliseconds: The deadline.
+
+    Returns:
+        The ruling, a finding a setting: its effect is the LSTM's percentile over the GRU's; its
+        range is that of the two percentiles, in milliseconds.
+
+    Raises:
+        NoResults: A setting is missing.
     """
-    details = []
-    for kernel in kernels:
-        for load in loads:
-            for width in hidden_size:
-                where, levels = (
-                    {"kernel": kernel, "load": load, "matched": matched},
-                    {"width": [width]},
-                )
-                lstm, gru = (
-                    values_at("latency", f"{cell}_p99", levels, **where).item()
-                    for cell in ("lstm", "gru")
-                )
-                word = "GRU alone in time" if gru < milliseconds <= lstm else "LSTM alone in time"
-                if (gru < milliseconds) == (lstm < milliseconds):
-                    word = "both in time" if gru < milliseconds else "both late"
-                label = f"{kernel}, {load}, LSTM {width}"
-                details.append(
-                    (label, lstm / gru, min(lstm, gru), max(lstm, gru), milliseconds, word)
-                )
-    n = Counter(row[5] for row in details)
-    word = SUPPORTED if n["GRU alone in time"] else NOT_SUPPORTED
+    findings = []
+    for kernel, load, width in product(kernels, loads, hidden_size):
+        where = {"kernel": kernel, "load": load, "matched": matched}
+        lstm = values_at("latency", "lstm_p99", {"width": [width]}, **where).item()
+        gru = values_at("latency", "gru_p99", {"width": [width]}, **where).item()
+        label = f"{kernel}, {load}, LSTM {width}"
+        judgement = _in_time(lstm < milliseconds, gru < milliseconds)
+        low = min(lstm, gru)
+        high = max(lstm, gru)
+        findings.append(Finding(label, lstm / gru, low, high, milliseconds, judgement))
+    n = count(findings)
     if n["GRU alone in time"] and n["LSTM alone in time"]:
-        word = MIXED
-    worst = max(row[3] for row in details)
-    return (
-        word,
-        f"of {len(details)} settings {tally(details)}; largest p99 {worst:.3g} ms",
-        "",
-        details,
-    )
+        word = Word.MIXED
+    elif n["GRU alone in time"]:
+        word = Word.SUPPORTED
+    else:
+        word = Word.NOT_SUPPORTED
+    worst = max(finding.high for finding in findings)
+    effect = f"of {len(findings)} settings {tally(findings)}; largest p99 {worst:.3g} ms"
+    return Ruling(word, effect, "", tuple(findings))
 
 
-def online(matched, streams, ratio, needed):
-    """A stream supports if the GRU's error over the whole stream is at most ``ratio`` times the LSTM's, geometric mean
-    over seeds, with an interval below 1; it refutes if the interval lies above ``ratio``.
+def _in_time(lstm, gru):
+    """Which cells are in time, as text."""
+    if lstm and gru:
+        return "both in time"
+    if gru:
+        return "GRU alone in time"
+    if lstm:
+        return "LSTM alone in time"
+    return "both late"
+
+
+@rule
+def online(matched: str, streams: list[str], ratio: float, needed: str) -> Ruling:
+    """Has the GRU the smaller error on a stream?
+
+    A stream supports if the GRU's error over the whole stream is so many times the LSTM's or less,
+    geometric mean over seeds, with an interval below 1; it refutes if the interval lies above that
+    ratio. ``vote`` makes the word.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        streams: The streams.
+        ratio: The largest ratio that supports, GRU over LSTM.
+        needed: The share of the streams that decides.
+
+    Returns:
+        The ruling, a finding a stream; the effect is the ratio.
+
+    Raises:
+        NoResults: A seed is missing.
     """
-    details = []
+    findings = []
     for stream in streams:
         lstm, gru = pair("online", "mse", matched, phase="final", stream=stream)
-        c = stats.compare(np.log(gru), np.log(lstm))
-        value, low, high = np.exp([c.difference, c.low, c.high])
-        judgement = (
-            "supports" if value <= ratio and high < 1 else "refutes" if low > ratio else "open"
-        )
-        details.append((stream, value, low, high, ratio, judgement))
-    return (
-        vote([row[5] for row in details], needed),
-        f"of {len(details)} streams {tally(details)}",
-        span(details),
-        details,
-    )
+        value, low, high = _ratio_of_means(gru, lstm)
+        judgement = judge_ratio(value, low, high, ratio)
+        findings.append(Finding(stream, value, low, high, ratio, judgement))
+    effect = f"of {len(findings)} streams {tally(findings)}"
+    return Ruling(vote(findings, needed), effect, span(findings), tuple(findings))
 
 
-def context(matched, width, seeds, ratio, short):
-    """For: the LSTM's useful context, LSTM over GRU, is at least ``ratio`` with an interval above 1, and its lead over
-    the GRU is larger with the full context than with ``short`` characters, interval above 0. Against: the ratio is
-    shown below ``ratio``.
+def _ratio_of_means(a, b):
+    """The ratio of two geometric means over seeds, with its interval."""
+    compared = stats.compare(np.log(a), np.log(b))
+    return np.exp([compared.difference, compared.low, compared.high])
+
+
+@rule
+def context(matched: str, width: int, seeds: int, ratio: float, short: int) -> Ruling:
+    """Does the LSTM use a longer context of a text?
+
+    Supported if its useful context is so many times the GRU's or more, with an interval above 1,
+    and its lead over the GRU is larger with the full context than with a short one, interval above
+    0; not supported if the ratio is shown to be smaller; else inconclusive.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        width: The LSTM's number of units.
+        seeds: How many there must be.
+        ratio: The smallest ratio that matters, LSTM over GRU.
+        short: The characters of a short context.
+
+    Returns:
+        The ruling, a finding for the ratio and one for the growth of the lead, in nats.
+
+    Raises:
+        NoResults: A seed is missing.
     """
     where = {"phase": "final", "width": width}
-    rows = [
-        rows_of("language", cell=cell, matched=how, **where).sort_values("seed")
-        for cell, how in (("lstm", "reference"), ("gru", matched))
-    ]
-    useful = [
-        arm("language", "useful", seeds, cell=c, matched=how, **where).astype(float)
-        for c, how in (("lstm", "reference"), ("gru", matched))
-    ]
-    c = stats.compare(np.log(useful[0]), np.log(useful[1]))
-    value, low, high = np.exp([c.difference, c.low, c.high])
-    curves = [[dict(json.loads(text)) for text in cell.by_context] for cell in rows]
-    gap = lambda k: np.array([gru[k] - lstm[k] for lstm, gru in zip(*curves, strict=True)])
-    longest = max(curves[0][0])
-    growth = stats.compare(gap(longest), gap(short))
-    word = INCONCLUSIVE
+    lstm, gru = pair("language", "useful", matched, seeds, **where)
+    value, low, high = _ratio_of_means(lstm, gru)
+    longest, growth = _lead_growth(matched, short, where)
     if value >= ratio and low > 1 and growth.low > 0:
-        word = SUPPORTED
+        word = Word.SUPPORTED
     elif high < ratio:
-        word = NOT_SUPPORTED
-    details = [("useful context, LSTM over GRU", value, low, high, ratio, word)]
-    details += [
-        (
-            f"lead at {longest} less lead at {short}",
-            growth.difference,
-            growth.low,
-            growth.high,
-            None,
-            "",
-        )
-    ]
-    text = f"useful context {np.mean(useful[0]):.0f} and {np.mean(useful[1]):.0f} characters, ratio {value:.2f}"
-    return word, text, f"{low:.2f} to {high:.2f}", details
+        word = Word.NOT_SUPPORTED
+    else:
+        word = Word.INCONCLUSIVE
+    findings = (
+        Finding("useful context, LSTM over GRU", value, low, high, ratio, word),
+        Finding.of(f"lead at {longest} less lead at {short}", growth, None, ""),
+    )
+    characters = f"{np.mean(lstm):.0f} and {np.mean(gru):.0f} characters"
+    effect = f"useful context {characters}, ratio {value:.2f}"
+    return Ruling(word, effect, f"{low:.2f} to {high:.2f}", findings)
 
 
-def policy(advice, outside, matched):
-    """Regret: how far, in margins, the advised cell is behind the other on a task, 0 if it is ahead, mean over seeds
-    first. For: the regret of the ``advice``, mean over tasks, is lower than that of always taking the LSTM and of
-    always taking the GRU, both intervals over tasks above 0. Against: it is not lower than the better of the two.
+def _lead_growth(matched, short, where):
+    """The longest context, and how much larger the LSTM's lead is there than at a short one."""
+    lstm = _losses_by_context("lstm", "reference", where)
+    gru = _losses_by_context("gru", matched, where)
+    longest = max(lstm[0])
+
+    def lead_at(characters):
+        pairs = zip(lstm, gru, strict=True)
+        return np.array([of_gru[characters] - of_lstm[characters] for of_lstm, of_gru in pairs])
+
+    return longest, stats.compare(lead_at(longest), lead_at(short))
+
+
+def _losses_by_context(cell, matched, where):
+    """The loss by the number of characters of context, a dict a seed."""
+    rows = rows_of("language", cell=cell, matched=matched, **where).sort_values("seed")
+    return [dict(json.loads(text)) for text in rows.by_context]
+
+
+@dataclass(frozen=True)
+class _Advised:
+    """A task, the cell that the advice takes, and the LSTM's lead in margins."""
+
+    task: str
+    cell: str
+    lstm_lead: float
+
+    def regret(self, cell):
+        """How far, in margins, a cell is behind the other; 0 if it is ahead."""
+        return max(0, -self.lstm_lead if cell == "lstm" else self.lstm_lead)
+
+
+@rule
+def policy(advice: dict[str, str], outside: dict[str, dict[str, Any]], matched: str) -> Ruling:
+    """Is the advice better than always taking the same cell?
+
+    Regret is how far, in margins, the chosen cell is behind the other on a task, 0 if it is ahead,
+    mean over seeds first. Supported if the regret of the advice, mean over tasks, is lower than
+    that of always taking the LSTM and of always taking the GRU, both intervals over tasks above 0;
+    not supported if it is not lower than the better of the two; else inconclusive.
+
+    Args:
+        advice: ``{task: cell}``.
+        outside: The tasks that are not of the panel, ``{task: where its scores are, their unit}``.
+        matched: How the GRU's size was chosen.
+
+    Returns:
+        The ruling, a finding a constant choice, the regret that the advice saves, and one a task,
+        the LSTM's lead in margins.
+
+    Raises:
+        NoResults: A seed is missing.
     """
-    leads = {}
+    tasks = []
     for task, cell in advice.items():
         if task in panel():
-            lstm, gru = final_scores("panel", task, matched)
-            spec = panel()[task]
-            margin, sign = spec["margin"], 1 if spec["better"] == "higher" else -1
+            lstm_lead = _panel_lead(task, matched)
         else:
-            spec = dict(outside[task])
-            margin, sign, scale = (
-                spec.pop("margin"),
-                1 if spec.pop("better") == "higher" else -1,
-                spec.pop("scale"),
-            )
-            study, column, seeds = spec.pop("study"), spec.pop("column"), spec.pop("seeds")
-            lstm, gru = (
-                scale
-                * arm(study, column, seeds, cell=c, matched=how, phase="final", **spec).astype(
-                    float
-                )
-                for c, how in (("lstm", "reference"), ("gru", matched))
-            )
-        leads[task] = sign * (lstm - gru).mean() / margin, cell
-    regret = {
-        "advice": np.array(
-            [max(0, -lead if cell == "lstm" else lead) for lead, cell in leads.values()]
-        ),
-        "always LSTM": np.array([max(0, -lead) for lead, _ in leads.values()]),
-        "always GRU": np.array([max(0, lead) for lead, _ in leads.values()]),
+            lstm_lead = _outside_lead(outside[task], matched)
+        tasks.append(_Advised(task, cell, lstm_lead))
+    advised = np.array([task.regret(task.cell) for task in tasks])
+    constants = {
+        "always LSTM": np.array([task.regret("lstm") for task in tasks]),
+        "always GRU": np.array([task.regret("gru") for task in tasks]),
     }
-    gains = {
-        name: stats.compare(regret[name], regret["advice"])
-        for name in ("always LSTM", "always GRU")
-    }
-    better = min(gains.values(), key=lambda c: c.difference)
-    word = INCONCLUSIVE
-    if all(c.low > 0 for c in gains.values()):
-        word = SUPPORTED
-    elif better.difference <= 0:
-        word = NOT_SUPPORTED
-    details = [
-        (f"{name} less advice", c.difference, c.low, c.high, None, "") for name, c in gains.items()
-    ]
-    details += [
-        (task, lead, lead, lead, 1.0, f"advice {cell.upper()}")
-        for task, (lead, cell) in leads.items()
-    ]
-    text = ", ".join(f"{name} {values.mean():.2f}" for name, values in regret.items())
-    return word, f"regret in margins: {text}", span(details[:2]), details
+    savings = []
+    texts = [f"advice {advised.mean():.2f}"]
+    for name, regret in constants.items():
+        saved = stats.compare(regret, advised)
+        savings.append(Finding.of(f"{name} less advice", saved, None, ""))
+        texts.append(f"{name} {regret.mean():.2f}")
+    if all(saving.low > 0 for saving in savings):
+        word = Word.SUPPORTED
+    elif min(saving.difference for saving in savings) <= 0:
+        word = Word.NOT_SUPPORTED
+    else:
+        word = Word.INCONCLUSIVE
+    findings = list(savings)
+    for task in tasks:
+        judgement = f"advice {task.cell.upper()}"
+        findings.append(Finding.exact(task.task, task.lstm_lead, 1.0, judgement))
+    effect = f"regret in margins: {', '.join(texts)}"
+    return Ruling(word, effect, span(savings), tuple(findings))
 
 
-RULES = {rule.__name__: rule for rule in (lead, equal_bytes, deadline, online, context, policy)}
+def _panel_lead(task, matched):
+    """The LSTM's lead in margins on a task of the panel."""
+    lstm, gru = final_scores("panel", task, matched)
+    return _in_margins(lstm, gru, panel()[task])
+
+
+def _outside_lead(entry, matched):
+    """The LSTM's lead in margins on another task; what is left of its entry tells its rows."""
+    known = {"study", "column", "seeds", "scale", "margin", "better"}
+    where = {name: value for name, value in entry.items() if name not in known}
+    where["phase"] = "final"
+    lstm, gru = pair(entry["study"], entry["column"], matched, entry["seeds"], **where)
+    return _in_margins(entry["scale"] * lstm, entry["scale"] * gru, entry)
+
+
+def _in_margins(lstm, gru, entry):
+    """The LSTM's mean lead, in margins."""
+    sign = 1 if entry["better"] == "higher" else -1
+    return sign * (lstm - gru).mean() / entry["margin"]

@@ -1,331 +1,618 @@
-"""The rules of the claims about memory (C05-C12, C33). A rule returns what those of ``rules`` return, and raises
-NoResults while a row that it needs is missing. Nothing here imports torch.
-"""
+"""The rules of the claims about memory (C05-C12, C33). No torch."""
 
 import json
-from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import scipy.stats
 
 from gatedrnn import stats
 from gatedrnn.claims.rows import SEEDS, arm, pair
-from gatedrnn.claims.ruling import INCONCLUSIVE, MIXED, NOT_SUPPORTED, SUPPORTED, agree, span, tally
+from gatedrnn.claims.ruling import (
+    Finding,
+    Ruling,
+    Word,
+    agree,
+    count,
+    judge_lead,
+    rule,
+    span,
+    tally,
+)
+
+RESAMPLES = 2000  # of the bootstraps whose statistic takes a while
 
 
-def control(matched, need, tie, tie_margin, ratio):
-    """For: the LSTM is right more often by ``ratio`` points or more on all tasks of ``need``, and equivalent within
-    ``tie_margin`` on those of ``tie``. Against: on each of ``need`` the lead is shown to be smaller.
+def _interval(statistic: Callable[..., Any], *samples: np.ndarray, at_once: bool = True) -> list:
+    """The 95 % percentile interval of ``stats.resampled``, with fewer resamples."""
+    found = stats.resampled(statistic, *samples, resamples=RESAMPLES, at_once=at_once)
+    return np.quantile(found, [0.025, 0.975]).tolist()
+
+
+@rule
+def control(
+    matched: str, need: list[str], tie: list[str], tie_margin: float, ratio: float
+) -> Ruling:
+    """Is the LSTM right more often on the tasks that need finer control, and only there?
+
+    Supported if it leads on all tasks that need it and is equivalent on the others; mixed if it
+    leads on some, or is not equivalent on the others; not supported if each lead is shown to be
+    smaller; else inconclusive.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        need: The tasks that need finer control.
+        tie: The tasks that do not.
+        tie_margin: Within how many points the cells count as equivalent.
+        ratio: The smallest lead that matters, in points.
+
+    Returns:
+        The ruling, a finding a task, in points of accuracy.
+
+    Raises:
+        NoResults: A seed is missing.
     """
-    details = []
-    for task in [*need, *tie]:
-        lstm, gru = pair("control", "accuracy", matched, phase="final", task=task)
-        c = stats.compare(100 * lstm, 100 * gru, margin=ratio if task in need else tie_margin)
-        if task in tie:
-            judgement = "equivalent" if c.equivalent else "not equivalent"
-        elif c.difference >= ratio and c.low > 0:
-            judgement = "LSTM better"
-        else:
-            judgement = "no such lead" if c.high < ratio else "open"
-        details.append((task, c.difference, c.low, c.high, c.margin, judgement))
-    n = Counter(row[5] for row in details)
+    needing = [_control_lead(task, matched, ratio) for task in need]
+    tying = [_control_tie(task, matched, tie_margin) for task in tie]
+    findings = needing + tying
+    n = count(findings)
     if n["LSTM better"] == len(need):
-        word = SUPPORTED if n["equivalent"] == len(tie) else MIXED
+        word = Word.SUPPORTED if n["equivalent"] == len(tie) else Word.MIXED
     elif n["no such lead"] == len(need):
-        word = NOT_SUPPORTED
+        word = Word.NOT_SUPPORTED
+    elif n["LSTM better"]:
+        word = Word.MIXED
     else:
-        word = MIXED if n["LSTM better"] else INCONCLUSIVE
-    return word, tally(details), f"{span(details)} points", details
+        word = Word.INCONCLUSIVE
+    return Ruling(word, tally(findings), f"{span(findings)} points", tuple(findings))
 
 
-def reach(bias, moment, threshold):
-    """For the RNN, LSTM and GRU, the lag at which the gradient has fallen below ``threshold``, one a seed."""
+def _control_lead(task, matched, margin):
+    """Whether the LSTM leads on a task that needs finer control."""
+    compared = _control_compared(task, matched, margin)
+    names = {
+        Word.SUPPORTED: "LSTM better",
+        Word.NOT_SUPPORTED: "no such lead",
+        Word.INCONCLUSIVE: "open",
+    }
+    return Finding.of(task, compared, margin, names[judge_lead(compared, margin)])
+
+
+def _control_tie(task, matched, margin):
+    """Whether the cells are equivalent on a task that does not."""
+    compared = _control_compared(task, matched, margin)
+    judgement = "equivalent" if compared.equivalent else "not equivalent"
+    return Finding.of(task, compared, margin, judgement)
+
+
+def _control_compared(task, matched, margin):
+    """The LSTM against the GRU, in points of accuracy."""
+    lstm, gru = pair("control", "accuracy", matched, phase="final", task=task)
+    return stats.compare(100 * lstm, 100 * gru, margin)
+
+
+def reach(bias: str, moment: str, threshold: float) -> dict[str, np.ndarray]:
+    """The lag at which the gradient of the last output has fallen below a threshold.
+
+    Args:
+        bias: The bias of the gated cells at the start; the RNN has the default.
+        moment: ``before`` or ``after`` training.
+        threshold: The share of the gradient at lag 0.
+
+    Returns:
+        ``{cell: lags}`` for the RNN, the LSTM and the GRU, one lag a seed.
+
+    Raises:
+        NoResults: A seed is missing.
+    """
     lags = {}
     for cell in ("rnn", "lstm", "gru"):
-        where = {"task": "adding", "cell": cell, "bias": "default" if cell == "rnn" else bias}
-        curves = [
-            np.array(json.loads(text)) for text in arm("retention", f"gradient_{moment}", **where)
-        ]
-        lags[cell] = np.array([_first_below(curve, threshold) for curve in curves], float)
+        start = "default" if cell == "rnn" else bias
+        texts = arm("retention", f"gradient_{moment}", task="adding", cell=cell, bias=start)
+        curves = [np.array(json.loads(text)) for text in texts]
+        lags[cell] = np.array([first_below(curve, threshold) for curve in curves], float)
     return lags
 
 
-def _first_below(curve, threshold):
-    """The first lag at which the norm is below; the number of lags if it never is."""
+def first_below(curve: np.ndarray, threshold: float) -> int:
+    """The first lag at which a gradient is below a threshold.
+
+    Args:
+        curve: The norm at each lag, (T,).
+        threshold: The threshold.
+
+    Returns:
+        The lag; T if it never is.
+    """
     below = np.flatnonzero(curve < threshold)
     return below[0] if len(below) else len(curve)
 
 
-def gradient_lag(moments, bias, others, threshold, ratio):
-    """For: at each moment both gated cells' median lag is at least ``ratio`` times that of the RNN. Mixed: only at one
-    of them, or only with one of the ``others``, biases at the start.
+@rule
+def gradient_lag(
+    moments: list[str], bias: str, others: list[str], threshold: float, ratio: float
+) -> Ruling:
+    """Do both gated cells carry the gradient farther back than the RNN?
+
+    Supported if, at each moment, both cells' median lag is that many times the RNN's. Mixed if that
+    holds only in part, or only with one of the other biases at the start. Else not supported.
+
+    Args:
+        moments: ``before`` and ``after`` training; the first is looked at with the other biases.
+        bias: The bias at the start that decides.
+        others: The other biases.
+        threshold: The share of the gradient at lag 0 below which it counts as gone.
+        ratio: How many times farther the gradient must reach.
+
+    Returns:
+        The ruling, a finding a cell, bias and moment; the effect is the ratio of the lags.
+
+    Raises:
+        NoResults: A seed is missing.
     """
-    details = []
-    for moment, start in [*((m, bias) for m in moments), *((moments[0], b) for b in others)]:
-        lags = reach(start, moment, threshold)
-        for cell in ("lstm", "gru"):
-            value, low, high = _median_ratio(lags[cell], lags["rnn"])
-            judgement = "holds" if value >= ratio else "fails"
-            details.append(
-                (f"{cell}, {start} bias, {moment} training", value, low, high, ratio, judgement)
-            )
-    primary = {row[5] for row in details[: 2 * len(moments)]}
-    word = (
-        SUPPORTED
-        if primary == {"holds"}
-        else MIXED
-        if "holds" in {row[5] for row in details}
-        else NOT_SUPPORTED
-    )
-    text = "; ".join(f"{row[0]}: {row[1]:.3g}" for row in details)
-    return word, f"lag over that of the RNN: {text}", span(details), details
+    deciding = []
+    for moment in moments:
+        deciding += _lags_over_rnn(bias, moment, threshold, ratio)
+    findings = list(deciding)
+    for other in others:
+        findings += _lags_over_rnn(other, moments[0], threshold, ratio)
+    if count(deciding)["holds"] == len(deciding):
+        word = Word.SUPPORTED
+    elif count(findings)["holds"]:
+        word = Word.MIXED
+    else:
+        word = Word.NOT_SUPPORTED
+    ratios = "; ".join(f"{finding.label}: {finding.difference:.3g}" for finding in findings)
+    return Ruling(word, f"lag over that of the RNN: {ratios}", span(findings), tuple(findings))
+
+
+def _lags_over_rnn(bias, moment, threshold, ratio):
+    """A finding for each of the gated cells."""
+    lags = reach(bias, moment, threshold)
+    findings = []
+    for cell in ("lstm", "gru"):
+        value = _median_ratio(lags[cell], lags["rnn"])
+        low, high = stats.bootstrap(_median_ratio, lags[cell], lags["rnn"])
+        judgement = "holds" if value >= ratio else "fails"
+        label = f"{cell}, {bias} bias, {moment} training"
+        findings.append(Finding(label, value, low, high, ratio, judgement))
+    return findings
 
 
 def _median_ratio(a, b):
-    """The ratio of two medians over paired seeds, with its 95 % percentile bootstrap interval."""
-    ratio = lambda a, b, axis=-1: np.median(a, axis) / np.median(b, axis)
-    drawn = scipy.stats.bootstrap(
-        (a, b), ratio, paired=True, n_resamples=stats.RESAMPLES, method="percentile", rng=0
-    ).confidence_interval
-    return ratio(a, b), drawn.low, drawn.high
+    """The ratio of the medians, over the last axis."""
+    return np.median(a, axis=-1) / np.median(b, axis=-1)
 
 
-def ladder(gates, tasks, margin):
-    """The rank correlation of a cell's number of gates with minus its steps to solve, over cells and seeds, mean of the
-    tasks. For: above ``margin`` with an interval above 0. Against: the interval lies below ``margin`` or 0.
+@rule
+def ladder(gates: dict[str, int], tasks: list[str], margin: float) -> Ruling:
+    """Do cells with more gates solve a task in fewer steps?
+
+    The measure is the rank correlation of a cell's number of gates with minus its steps to solve,
+    over cells and seeds, mean of the tasks. Supported if it is at least the margin and its interval
+    above 0; not supported if the interval lies below the margin; else inconclusive.
+
+    Args:
+        gates: ``{cell: its number of gates}``.
+        tasks: The tasks.
+        margin: The smallest correlation that matters.
+
+    Returns:
+        The ruling, a finding a task and one for their mean.
+
+    Raises:
+        NoResults: A seed is missing.
     """
-    times = {
-        task: np.array([ladder_steps(task, cell) for cell in gates]) for task in tasks
-    }  # (cells, seeds)
-    number = np.array(list(gates.values()))[:, None]
-
-    def correlation(seeds, task):
-        t = times[task][:, seeds]
-        if np.ptp(t) == 0:
-            return 0.0
-        return scipy.stats.spearmanr(np.broadcast_to(number, t.shape).ravel(), -t.ravel()).statistic
-
-    rng, details = np.random.default_rng(0), []
-    draws = rng.integers(SEEDS, size=(2000, SEEDS))
+    times = {task: np.array([ladder_steps(task, cell) for cell in gates]).T for task in tasks}
+    correlation = partial(_rank_correlation, list(gates.values()))
+    mean = partial(_mean_rank_correlation, list(gates.values()))
+    findings = []
     for task in tasks:
-        drawn = [correlation(seeds, task) for seeds in draws]
-        details.append(
-            (
-                task,
-                correlation(np.arange(SEEDS), task),
-                *np.quantile(drawn, [0.025, 0.975]),
-                margin,
-                "",
-            )
-        )
-    drawn = [np.mean([correlation(seeds, task) for task in tasks]) for seeds in draws]
-    value, (low, high) = np.mean([row[1] for row in details]), np.quantile(drawn, [0.025, 0.975])
-    word = (
-        SUPPORTED
-        if value >= margin and low > 0
-        else NOT_SUPPORTED
-        if high < margin
-        else INCONCLUSIVE
-    )
-    details.append(("both tasks", value, low, high, margin, word))
-    return word, f"rank correlation {value:.2f}", f"{low:.2f} to {high:.2f}", details
+        low, high = _interval(correlation, times[task], at_once=False)
+        findings.append(Finding(task, correlation(times[task]), low, high, margin, ""))
+    value = mean(*times.values())
+    low, high = _interval(mean, *times.values(), at_once=False)
+    if value >= margin and low > 0:
+        word = Word.SUPPORTED
+    elif high < margin:
+        word = Word.NOT_SUPPORTED
+    else:
+        word = Word.INCONCLUSIVE
+    findings.append(Finding("both tasks", value, low, high, margin, word))
+    effect = f"rank correlation {value:.2f}"
+    return Ruling(word, effect, f"{low:.2f} to {high:.2f}", tuple(findings))
 
 
-def ladder_steps(task, cell):
-    """The steps a cell of the ladder needed, one a seed; twice the steps of the training if it never got there."""
-    steps, limit = (
-        arm("ablations", c, part="ladder", phase="final", task=task, cell=cell)
-        for c in ("solved_at", "steps")
-    )
+def _rank_correlation(numbers, times):
+    """Spearman's correlation of a cell's number with minus its times, (S, cells); or 0."""
+    if np.ptp(times) == 0:
+        return 0.0
+    repeated = np.repeat(numbers, len(times))
+    return scipy.stats.spearmanr(repeated, -times.T.ravel()).statistic
+
+
+def _mean_rank_correlation(numbers, *times):
+    """The mean of the correlations of several tasks."""
+    return np.mean([_rank_correlation(numbers, of_task) for of_task in times])
+
+
+def ladder_steps(task: str, cell: str) -> np.ndarray:
+    """The steps that a cell of the ladder needed to solve a task.
+
+    Args:
+        task: The task.
+        cell: The cell.
+
+    Returns:
+        One number a seed; twice the steps of the training if it never got there.
+
+    Raises:
+        NoResults: A seed is missing.
+    """
+    where = {"part": "ladder", "phase": "final", "task": task, "cell": cell}
+    steps = arm("ablations", "solved_at", **where)
+    limit = arm("ablations", "steps", **where)
     return np.where(steps < 0, 2 * limit, steps).astype(float)
 
 
-def lengths_solved(task, cell, matched, bias, solved, lengths):
-    """Whether each seed solved each length, ``(lengths, seeds)``; words a^n b^n are solved up to the horizon."""
+def lengths_solved(
+    task: str, cell: str, matched: str, bias: str, solved: float | None, lengths: np.ndarray
+) -> np.ndarray:
+    """Whether each seed solved each length of a task.
+
+    Args:
+        task: The task. Words a^n b^n, ``counting``, are solved up to the horizon.
+        cell: The cell.
+        matched: How its size was chosen.
+        bias: The bias at the start.
+        solved: The quality from which a length is solved; ``counting`` needs none.
+        lengths: The lengths.
+
+    Returns:
+        Truth values, (lengths, seeds).
+
+    Raises:
+        NoResults: A seed is missing.
+    """
+    where = {"cell": cell, "matched": matched, "bias": bias}
     if task == "counting":
-        horizon = arm("counting", "horizon", words="drawn", cell=cell, matched=matched, bias=bias)
+        horizon = arm("counting", "horizon", words="drawn", **where)
         return np.array(lengths)[:, None] <= horizon
-    where = {"phase": "final", "task": task, "cell": cell, "matched": matched, "bias": bias}
-    return np.array(
-        [arm("long_range", "quality", length=length, **where) >= solved for length in lengths]
-    )
+    qualities = []
+    for length in lengths:
+        place = where | {"phase": "final", "task": task, "length": length}
+        qualities.append(arm("long_range", "quality", **place))
+    return np.array(qualities) >= solved
 
 
-def longest(solved, lengths):
-    """The largest length that half of the seeds or more solve, for ``solved (..., lengths, seeds)``; half of the
-    smallest length if they solve none.
+def longest(solved: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """The largest length that half of the seeds or more solve.
+
+    Args:
+        solved: Truth values, (..., lengths, seeds).
+        lengths: The lengths, in ascending order.
+
+    Returns:
+        The lengths, (...); half of the smallest one where no length is solved.
     """
-    ok = solved.mean(-1) >= 0.5
-    return np.where(ok, lengths, lengths[0] / 2).max(-1)
+    by_half = solved.mean(-1) >= 0.5
+    return np.where(by_half, lengths, lengths[0] / 2).max(-1)
 
 
-def long_range(matched, bias, tasks, ratio, needed, against, counting):
-    """A task supports if the longest length that half of the LSTM's seeds solve is at least ``ratio`` times that of the
-    GRU's, with an interval above 1; it refutes if it is no longer than the GRU's. For: ``needed`` tasks or more.
-    Against: ``against`` tasks or more, ``counting`` not counted.
+@rule
+def long_range(
+    matched: str,
+    bias: str,
+    tasks: dict[str, dict[str, Any]],
+    ratio: float,
+    needed: int,
+    against: int,
+    counting: str,
+) -> Ruling:
+    """Does the LSTM solve longer sequences than the GRU?
+
+    A task supports if the longest length that half of the LSTM's seeds solve is so many times that
+    of the GRU's, with an interval above 1; it refutes if it is no longer than the GRU's. Supported
+    if enough tasks support; not supported if enough refute; else mixed if there are both, and
+    inconclusive if not.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        bias: The bias at the start.
+        tasks: ``{task: {"lengths": ..., "solved": the quality from which one is solved}}``.
+        ratio: How many times longer the length must be.
+        needed: How many tasks are enough for the claim.
+        against: How many are enough against it.
+        counting: The task that does not count against it.
+
+    Returns:
+        The ruling, a finding a task; the effect is the ratio of the lengths, LSTM over GRU.
+
+    Raises:
+        NoResults: A seed is missing.
     """
-    rng, details = np.random.default_rng(0), []
-    draws = rng.integers(SEEDS, size=(2000, SEEDS))
+    findings = []
     for task, spec in tasks.items():
-        lengths = np.array(spec["lengths"], float)
-        arms = [("lstm", "reference"), ("gru", matched)]
-        lstm, gru = (
-            lengths_solved(task, cell, how, bias, spec.get("solved"), lengths) for cell, how in arms
-        )
-        value = longest(lstm, lengths) / longest(gru, lengths)
-        drawn = [
-            longest(lstm[:, seeds], lengths) / longest(gru[:, seeds], lengths) for seeds in draws
-        ]
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        judgement = (
-            "supports" if value >= ratio and low > 1 else "refutes" if value <= 1 else "open"
-        )
-        details.append((task, value, low, high, ratio, judgement))
-    n = Counter(row[5] for row in details)
-    refuting = sum(row[5] == "refutes" and row[0] != counting for row in details)
-    word = (
-        SUPPORTED
-        if n["supports"] >= needed
-        else NOT_SUPPORTED
-        if refuting >= against
-        else INCONCLUSIVE
-    )
-    word = MIXED if word == INCONCLUSIVE and n["supports"] and n["refutes"] else word
-    return word, f"of {len(details)} tasks {tally(details)}", span(details), details
+        findings.append(_longest_ratio(task, spec, matched, bias, ratio))
+    n = count(findings)
+    refuting = count(finding for finding in findings if finding.label != counting)["refutes"]
+    if n["supports"] >= needed:
+        word = Word.SUPPORTED
+    elif refuting >= against:
+        word = Word.NOT_SUPPORTED
+    elif n["supports"] and n["refutes"]:
+        word = Word.MIXED
+    else:
+        word = Word.INCONCLUSIVE
+    effect = f"of {len(findings)} tasks {tally(findings)}"
+    return Ruling(word, effect, span(findings), tuple(findings))
 
 
-def length_slope(matched, bias, tasks, margin):
-    """How the GRU's lead changes when the length doubles, in points, the mean of the tasks. For: below 0 with its
-    interval. Against: above 0 with its interval, or shown to lie within the margin.
+def _longest_ratio(task, spec, matched, bias, ratio):
+    """The longest solved length of the LSTM over that of the GRU."""
+    lengths = np.array(spec["lengths"], float)
+    mark = spec.get("solved")
+    lstm = lengths_solved(task, "lstm", "reference", bias, mark, lengths)
+    gru = lengths_solved(task, "gru", matched, bias, mark, lengths)
+
+    def over_gru(lstm, gru):  # (..., seeds, lengths)
+        return longest(lstm.swapaxes(-1, -2), lengths) / longest(gru.swapaxes(-1, -2), lengths)
+
+    value = over_gru(lstm.T, gru.T)
+    low, high = _interval(over_gru, lstm.T, gru.T)
+    if value >= ratio and low > 1:
+        judgement = "supports"
+    elif value <= 1:
+        judgement = "refutes"
+    else:
+        judgement = "open"
+    return Finding(task, value, low, high, ratio, judgement)
+
+
+@rule
+def length_slope(matched: str, bias: str, tasks: dict[str, list[int]], margin: float) -> Ruling:
+    """Does the GRU's lead fall as sequences become longer?
+
+    The measure is the change of the lead when the length doubles, mean of the tasks. Supported if
+    the lead falls by the margin or more and the interval lies below 0; not supported if it rises,
+    with its interval, or is shown to change by less than the margin; else inconclusive.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        bias: The bias at the start.
+        tasks: ``{task: its lengths}``.
+        margin: The smallest change that matters, in points.
+
+    Returns:
+        The ruling, a finding a task and one for their mean, in points.
+
+    Raises:
+        NoResults: A seed is missing.
     """
-    slopes, details = [], []
+    slopes = []
+    findings = []
     for task, lengths in tasks.items():
-        leads = []
-        for length in lengths:
-            where = {"phase": "final", "task": task, "length": length, "bias": bias}
-            lstm, gru = pair("long_range", "quality", matched, **where)
-            leads.append(gru - lstm)
-        slopes.append(np.polyfit(np.log2(lengths), np.array(leads), 1)[0])  # one a seed
-        c = stats.compare(slopes[-1], np.zeros(SEEDS), margin)
-        judgement = "supports" if c.high < 0 else "refutes" if c.low > 0 or c.equivalent else "open"
-        details.append((task, c.difference, c.low, c.high, margin, judgement))
-    c = stats.compare(np.mean(slopes, 0), np.zeros(SEEDS), margin)
-    word = SUPPORTED if c.high < 0 and c.difference <= -margin else INCONCLUSIVE
-    word = NOT_SUPPORTED if c.low > 0 or c.equivalent else word
-    details.append(("all tasks", c.difference, c.low, c.high, margin, word))
-    text = f"the GRU's lead changes by {c.difference:+.2g} points when the length doubles; tasks: {tally(details[:-1])}"
-    return word, text, f"{c.low:.2g} to {c.high:.2g}", details
+        slopes.append(_lead_slope(task, lengths, matched, bias))
+        compared = _against_zero(slopes[-1], margin)
+        if compared.high < 0:
+            judgement = "supports"
+        elif compared.low > 0 or compared.equivalent:
+            judgement = "refutes"
+        else:
+            judgement = "open"
+        findings.append(Finding.of(task, compared, margin, judgement))
+    mean = _against_zero(np.mean(slopes, 0), margin)
+    if mean.low > 0 or mean.equivalent:
+        word = Word.NOT_SUPPORTED
+    elif mean.high < 0 and mean.difference <= -margin:
+        word = Word.SUPPORTED
+    else:
+        word = Word.INCONCLUSIVE
+    change = f"the GRU's lead changes by {mean.difference:+.2g} points when the length doubles"
+    effect = f"{change}; tasks: {tally(findings)}"
+    findings.append(Finding.of("all tasks", mean, margin, word))
+    return Ruling(word, effect, f"{mean.low:.2g} to {mean.high:.2g}", tuple(findings))
 
 
-def complexity(matched, orders, margin):
-    """How the LSTM's lead, in nats a symbol, changes with the order of the source. For: it grows with an interval above
-    0, and the lead changes sign from the lowest order to the highest. Against: it does not grow by ``margin``.
+def _lead_slope(task, lengths, matched, bias):
+    """The slope of the GRU's lead over the binary logarithm of the length, one a seed."""
+    leads = []
+    for length in lengths:
+        where = {"phase": "final", "task": task, "length": length, "bias": bias}
+        lstm, gru = pair("long_range", "quality", matched, **where)
+        leads.append(gru - lstm)
+    slope, _ = np.polyfit(np.log2(lengths), np.array(leads), 1)
+    return slope
+
+
+def _against_zero(values, margin):
+    """The mean over seeds, with its interval."""
+    return stats.compare(values, np.zeros(SEEDS), margin)
+
+
+@rule
+def complexity(matched: str, orders: list[int], margin: float) -> Ruling:
+    """Does the LSTM's lead grow with the complexity of a source?
+
+    Complexity is the order of a Markov source. Supported if the lead grows by the margin or more an
+    order, with an interval above 0, and changes sign from the lowest order to the highest; mixed
+    if it grows without changing its sign; not supported if it is shown to grow by less; else
+    inconclusive.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        orders: The orders, ascending.
+        margin: The smallest growth that matters, in nats a symbol and order.
+
+    Returns:
+        The ruling, a finding an order and one for the slope, in nats a symbol.
+
+    Raises:
+        NoResults: A seed is missing.
     """
-    leads, details = [], []
+    leads = []
+    findings = []
     for order in orders:
         lstm, gru = pair("control", "loss", matched, phase="final", task=f"markov {order}")
         leads.append(gru - lstm)
-        c = stats.compare(gru, lstm)
-        details.append((f"order {order}", c.difference, c.low, c.high, None, ""))
-    c = stats.compare(np.polyfit(orders, np.array(leads), 1)[0], np.zeros(SEEDS), margin)
-    crossed = details[0][1] <= 0 < details[-1][1]
-    word = INCONCLUSIVE
-    if c.low > 0 and c.difference >= margin:
-        word = SUPPORTED if crossed else MIXED
-    elif c.high < margin:
-        word = NOT_SUPPORTED
-    details.append(("slope", c.difference, c.low, c.high, margin, word))
-    text = f"the LSTM's lead grows by {c.difference:+.2g} nats an order, {'with' if crossed else 'without'} a crossover"
-    return word, text, f"{c.low:.2g} to {c.high:.2g}", details
+        findings.append(Finding.of(f"order {order}", stats.compare(gru, lstm), None, ""))
+    slopes, _ = np.polyfit(orders, np.array(leads), 1)
+    growth = _against_zero(slopes, margin)
+    crossed = findings[0].difference <= 0 < findings[-1].difference
+    word = judge_lead(growth, margin)
+    if word == Word.SUPPORTED and not crossed:
+        word = Word.MIXED
+    findings.append(Finding.of("slope", growth, margin, word))
+    crossover = "with" if crossed else "without"
+    effect = (
+        f"the LSTM's lead grows by {growth.difference:+.2g} nats an order, {crossover} a crossover"
+    )
+    return Ruling(word, effect, f"{growth.low:.2g} to {growth.high:.2g}", tuple(findings))
 
 
-def languages(matched, families, lead, needed):
-    """Each family of tasks is judged alone, by the share of strings beyond the trained length that are wholly right.
-    For: the LSTM leads by ``lead`` points or more, with an interval above 0, on ``needed`` tasks or more. Against: on
-    so many tasks its lead is shown to be smaller. The families must agree.
+@rule
+def languages(matched: str, families: dict[str, list[str]], lead: float, needed: int) -> Ruling:
+    """Does the LSTM get more strings right beyond the trained length?
+
+    Each family of tasks is judged alone. Supported if the LSTM leads, with an interval above 0, on
+    enough of its tasks; not supported if on so many its lead is shown to be smaller; else
+    inconclusive. The families must agree, or the claim is mixed.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        families: ``{family: its tasks}``.
+        lead: The smallest lead that matters, in points of strings that are wholly right.
+        needed: How many tasks of a family are enough.
+
+    Returns:
+        The ruling, a finding a task, in points.
+
+    Raises:
+        NoResults: A seed is missing.
     """
-    details, words, texts = [], [], []
+    findings = []
+    words = []
+    texts = []
     for family, tasks in families.items():
-        judgements = []
-        for task in tasks:
-            lstm, gru = pair("languages", "strings", matched, phase="final", task=task)
-            c = stats.compare(100 * lstm, 100 * gru)
-            judgements.append(
-                "supports"
-                if c.difference >= lead and c.low > 0
-                else "refutes"
-                if c.high < lead
-                else "open"
-            )
-            details.append(
-                (f"{task} ({family})", c.difference, c.low, c.high, lead, judgements[-1])
-            )
-        n = Counter(judgements)
-        word = (
-            SUPPORTED
-            if n["supports"] >= needed
-            else NOT_SUPPORTED
-            if n["refutes"] >= needed
-            else INCONCLUSIVE
-        )
+        found = [_language(task, family, matched, lead) for task in tasks]
+        n = count(found)
+        if n["supports"] >= needed:
+            word = Word.SUPPORTED
+        elif n["refutes"] >= needed:
+            word = Word.NOT_SUPPORTED
+        else:
+            word = Word.INCONCLUSIVE
+        findings += found
         words.append(word)
-        texts.append(f"{family}: {word} ({tally(details[-len(tasks) :])})")
-    return agree(words), "; ".join(texts), f"{span(details)} points", details
+        texts.append(f"{family}: {word} ({tally(found)})")
+    return Ruling(agree(words), "; ".join(texts), f"{span(findings)} points", tuple(findings))
 
 
-def preserves(matched, bias, error, accuracy, needed):
-    """For: adding is solved with a test error below ``error``, and recall with an accuracy above ``accuracy``, by
-    ``needed`` seeds or more each. Against: fewer, even at the upper end of Wilson's interval of the share of seeds.
+def _language(task, family, matched, lead):
+    """Whether the LSTM leads on a language."""
+    lstm, gru = pair("languages", "strings", matched, phase="final", task=task)
+    compared = stats.compare(100 * lstm, 100 * gru)
+    names = {
+        Word.SUPPORTED: "supports",
+        Word.NOT_SUPPORTED: "refutes",
+        Word.INCONCLUSIVE: "open",
+    }
+    return Finding.of(f"{task} ({family})", compared, lead, names[judge_lead(compared, lead)])
+
+
+@rule
+def preserves(matched: str, bias: str, error: float, accuracy: float, needed: int) -> Ruling:
+    """Does the GRU keep what it needs over a long wait?
+
+    It is asked to solve adding at length 200 and recall at lag 100. Supported if enough seeds solve
+    each; not supported if, on each, fewer do even at the upper end of Wilson's interval of their
+    share; mixed if the one holds and the other fails; else inconclusive.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        bias: The bias at the start.
+        error: The test error below which adding is solved.
+        accuracy: The test accuracy above which recall is solved.
+        needed: How many seeds are enough.
+
+    Returns:
+        The ruling, a finding a task; the effect is the share of the seeds.
+
+    Raises:
+        NoResults: A seed is missing.
     """
-    where, details = {"phase": "final", "cell": "gru", "matched": matched, "bias": bias}, []
-    for task, length, limit, better in (
-        ("adding", 200, error, np.less),
-        ("recall", 100, accuracy, np.greater),
-    ):
-        column = "error" if task == "adding" else "accuracy"
-        good = int(
-            better(
-                arm("long_range", f"test_{column}", task=task, length=length, **where), limit
-            ).sum()
-        )
-        low, high = scipy.stats.binomtest(good, SEEDS).proportion_ci(method="wilson")
-        judgement = "holds" if good >= needed else "fails" if high < needed / SEEDS else "open"
-        details.append((task, good / SEEDS, low, high, needed / SEEDS, judgement))
-    words = {row[5] for row in details}
-    word = (
-        SUPPORTED if words == {"holds"} else NOT_SUPPORTED if words == {"fails"} else INCONCLUSIVE
-    )
-    word = MIXED if {"holds", "fails"} <= words else word
-    return (
-        word,
-        ", ".join(f"{row[0]}: {row[1] * SEEDS:.0f} of {SEEDS} seeds" for row in details),
-        span(details),
-        details,
-    )
+    where = {"phase": "final", "cell": "gru", "matched": matched, "bias": bias}
+    errors = arm("long_range", "test_error", task="adding", length=200, **where)
+    accuracies = arm("long_range", "test_accuracy", task="recall", length=100, **where)
+    findings = [
+        _share_of_seeds("adding", int((errors < error).sum()), needed),
+        _share_of_seeds("recall", int((accuracies > accuracy).sum()), needed),
+    ]
+    n = count(findings)
+    if n["holds"] == len(findings):
+        word = Word.SUPPORTED
+    elif n["fails"] == len(findings):
+        word = Word.NOT_SUPPORTED
+    elif n["holds"] and n["fails"]:
+        word = Word.MIXED
+    else:
+        word = Word.INCONCLUSIVE
+    shares = []
+    for finding in findings:
+        solved = finding.difference * SEEDS
+        shares.append(f"{finding.label}: {solved:.0f} of {SEEDS} seeds")
+    return Ruling(word, ", ".join(shares), span(findings), tuple(findings))
 
 
-def unbounded(slope, highest, matched, words):
-    """For: the largest |c| of the LSTM grows by more than ``slope`` a step on the letters a, its interval above, and no
-    GRU's |h| passes ``highest``. Against: the interval lies below ``slope``, or a GRU passes.
+def _share_of_seeds(task, solved, needed):
+    """The share of the seeds that solved a task, with Wilson's interval."""
+    low, high = scipy.stats.binomtest(solved, SEEDS).proportion_ci(method="wilson")
+    if solved >= needed:
+        judgement = "holds"
+    elif high < needed / SEEDS:
+        judgement = "fails"
+    else:
+        judgement = "open"
+    return Finding(task, solved / SEEDS, low, high, needed / SEEDS, judgement)
+
+
+@rule
+def unbounded(slope: float, highest: float, matched: str, words: str) -> Ruling:
+    """Does the LSTM's store grow without bound while it counts, and the GRU's state not?
+
+    Supported if the largest |c| of the LSTM grows by more than the slope a step on the letters
+    a, its interval above, and no GRU's |h| passes the highest value. Not supported if the
+    interval lies below, or a GRU passes; else inconclusive.
+
+    Args:
+        slope: The growth a step that must be passed.
+        highest: The largest value that the GRU's state may have.
+        matched: How the GRU's size was chosen.
+        words: Which words a^n b^n were trained on, ``drawn`` or ``all``.
+
+    Returns:
+        The ruling, a finding for the slope and one for the highest value.
+
+    Raises:
+        NoResults: A seed is missing.
     """
     where = {"words": words, "bias": "default"}
-    grows = arm("counting", "slope", cell="lstm", matched="reference", **where).astype(float)
-    top = float(arm("counting", "highest", cell="gru", matched=matched, **where).max())
-    c = stats.compare(grows, np.full(SEEDS, slope))
-    details = [
-        ("LSTM, slope of max |c|", c.difference + slope, c.low + slope, c.high + slope, slope, ""),
-        ("GRU, max |h|", top, top, top, highest, ""),
-    ]
-    word = SUPPORTED if c.low > 0 else NOT_SUPPORTED if c.high < 0 else INCONCLUSIVE
-    word = NOT_SUPPORTED if top > highest else word
-    text = f"max |c| of the LSTM grows by {c.difference + slope:.3g} a step; max |h| of the GRU {top:.6g}"
-    return word, text, f"{c.low + slope:.3g} to {c.high + slope:.3g} a step", details
-
-
-RULES = {
-    rule.__name__: rule
-    for rule in (control, gradient_lag, ladder, long_range, length_slope, complexity)
-}
-
-
-RULES |= {rule.__name__: rule for rule in (languages, preserves, unbounded)}
+    slopes = arm("counting", "slope", cell="lstm", matched="reference", **where).astype(float)
+    tops = arm("counting", "highest", cell="gru", matched=matched, **where)
+    top = float(tops.max())
+    compared = stats.compare(slopes, np.full(SEEDS, slope))
+    value, low, high = (end + slope for end in (compared.difference, compared.low, compared.high))
+    if top > highest or compared.high < 0:
+        word = Word.NOT_SUPPORTED
+    elif compared.low > 0:
+        word = Word.SUPPORTED
+    else:
+        word = Word.INCONCLUSIVE
+    findings = (
+        Finding("LSTM, slope of max |c|", value, low, high, slope, ""),
+        Finding.exact("GRU, max |h|", top, highest, ""),
+    )
+    effect = f"max |c| of the LSTM grows by {value:.3g} a step; max |h| of the GRU {top:.6g}"
+    return Ruling(word, effect, f"{low:.3g} to {high:.3g} a step", findings)

@@ -1,15 +1,5 @@
-"""The rules that turn stored rows into verdicts; ``claims.yml`` says which claim is settled by which, and its margins.
+"""The rules of the claims about performance (C13-C20, C28). No torch."""
 
-A rule takes the regime and the parameters of a claim and returns ``(verdict, effect, interval, details)``: three
-texts, and for each task, kernel or quantity a row (label, difference, low, high, margin, judgement). It raises
-``results.NoResults`` while a row that it needs is missing. A positive difference favours the article; a ratio is GRU
-over LSTM for times, LSTM over GRU for memory. A seed that failed (an error, or no score) is a result: it scores the
-worst possible (see ``evidence``), never reaches a threshold, and its loss over time is the worst of the two cells.
-Rules that count tasks, kernels or shapes yield no p-value of their own, so none is adjusted for the number of claims.
-Nothing here imports torch.
-"""
-
-from collections import Counter
 from itertools import product
 
 import numpy as np
@@ -28,231 +18,457 @@ from gatedrnn.claims.rows import (
     values_at,
 )
 from gatedrnn.claims.ruling import (
-    INCONCLUSIVE,
-    MIXED,
-    NOT_SUPPORTED,
-    SUPPORTED,
+    Finding,
+    Ruling,
+    Word,
     agree,
+    count,
+    judge_ratio,
+    rule,
     span,
     tally,
     vote,
 )
 
-VARIANTS = list(
-    product(["gru"], ["one", "per gate"], ["after", "before"])
-)  # of the factorial: cell, products, reset
+# of the factorial: cell, products, and whether the reset gate acts before or after its product
+VARIANTS = [
+    *product(["gru"], ["one", "per gate"], ["after", "before"]),
+    *product(["cifg", "lstm"], ["one", "per gate"], ["-"]),
+]
 
 
-VARIANTS += product(["cifg", "lstm"], ["one", "per gate"], ["-"])
+@rule
+def comparable(matched: str, needed: int, against: int, tuning_seeds: int) -> Ruling:
+    """Does the GRU score the same as the LSTM?
+
+    Supported if the scores are equivalent on enough tasks of the panel; not supported if the GRU is
+    worse, by at least the margin and with an interval without 0, on enough; else mixed if each cell
+    is better somewhere, and inconclusive if not. A task out of its informative range counts for
+    neither.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        needed: How many equivalent tasks are enough for the claim.
+        against: On how many tasks the GRU has to be worse.
+        tuning_seeds: How many tuning runs there must be of each cell at its learning rate.
+
+    Returns:
+        The ruling, a finding a task, in the unit of its score.
+
+    Raises:
+        NoResults: A run is missing.
+        ValueError: Scores have the wrong unit.
+    """
+    findings = [_panel_finding(task, matched, tuning_seeds, "equivalent") for task in panel()]
+    return _panel_ruling(findings, ["equivalent"], needed, against)
+
+
+@rule
+def not_inferior(matched: str, needed: int, against: int, tuning_seeds: int) -> Ruling:
+    """Is the GRU shown not to be worse than the LSTM by the margin?
+
+    As ``comparable``, but the tasks that count for the claim are those where the GRU is better, or
+    shown not to be worse.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        needed: How many such tasks are enough for the claim.
+        against: On how many tasks the GRU has to be worse.
+        tuning_seeds: How many tuning runs there must be of each cell at its learning rate.
+
+    Returns:
+        The ruling, a finding a task, in the unit of its score.
+
+    Raises:
+        NoResults: A run is missing.
+        ValueError: Scores have the wrong unit.
+    """
+    findings = [_panel_finding(task, matched, tuning_seeds, "not worse") for task in panel()]
+    return _panel_ruling(findings, ["not worse", "GRU better"], needed, against)
+
+
+def _panel_finding(task, matched, tuning_seeds, tie):
+    """Which cell is better on a task; ``tie`` names what is asked where neither is."""
+    entry = panel()[task]
+    lstm, gru = final_scores("panel", task, matched)
+    compared = stats.compare(gru, lstm, entry["margin"], entry["better"] == "higher")
+    shown = {"equivalent": compared.equivalent, "not worse": compared.not_worse}
+    if not _informative(task, matched, tuning_seeds):
+        judgement = "out of range"
+    elif compared.low > 0 and compared.difference >= compared.margin:
+        judgement = "GRU better"
+    elif compared.high < 0 and compared.difference <= -compared.margin:
+        judgement = "LSTM better"
+    elif shown[tie]:
+        judgement = tie
+    else:
+        judgement = "open"
+    return Finding.of(task, compared, compared.margin, judgement)
+
+
+def _panel_ruling(findings, accepted, needed, against):
+    """The ruling from the panel's tasks; the ``accepted`` judgements count for the claim."""
+    n = count(findings)
+    if sum(n[judgement] for judgement in accepted) >= needed:
+        word = Word.SUPPORTED
+    elif n["LSTM better"] >= against:
+        word = Word.NOT_SUPPORTED
+    elif n["GRU better"] and n["LSTM better"]:
+        word = Word.MIXED
+    else:
+        word = Word.INCONCLUSIVE
+    effect = f"of {len(findings)} tasks {tally(findings)}; GRU better on {n['GRU better']}"
+    return Ruling(word, effect, span(findings, "margins"), tuple(findings))
 
 
 def _informative(task, matched, tuning_seeds):
-    """Whether both cells' accuracy on the tuning seeds, at the chosen learning rate, lies within the task's range."""
-    if "range" not in (spec := panel()[task]):
+    """Whether both cells' accuracy on the tuning seeds lies within the task's range."""
+    entry = panel()[task]
+    if "range" not in entry:
         return True
-    means = []
-    for final in both_cells("panel", task, matched):
-        where = final.loc[
-            0, ["task", "cell", "bias", "learning_rate"]
-        ].to_dict()  # tuned once for a cell
-        rows = rows_of("panel", phase="tuning", **where)
-        if len(rows) != tuning_seeds:
-            raise lacking("panel", f"{len(rows)} of {tuning_seeds} tuning runs of {where}")
-        curves = [evaluations(row) for row in rows.itertuples() if isinstance(row.curve, str)]
-        best = [
-            curve[np.nanargmin(curve[:, 2]), 3]
-            for curve in curves
-            if np.isfinite(curve[:, 2]).any()
-        ]
-        if max(best, default=0) > 1:
-            raise ValueError(
-                f"results/panel.csv: valid_score in the curves of {task} must be a fraction, not {best}"
-            )
-        means.append(100 * sum(best) / tuning_seeds)
-    return all(spec["range"][0] <= mean <= spec["range"][1] for mean in means)
+    lowest, highest = entry["range"]
+    cells = both_cells("panel", task, matched)
+    accuracies = [_tuning_accuracy(task, final, tuning_seeds) for final in cells]
+    return all(lowest <= accuracy <= highest for accuracy in accuracies)
 
 
-def _panel_scores(matched, needed, against, tuning_seeds, enough, accepted):
-    details = []
-    for task, spec in panel().items():
-        lstm, gru = final_scores("panel", task, matched)
-        c = stats.compare(gru, lstm, spec["margin"], spec["better"] == "higher")
-        if not _informative(task, matched, tuning_seeds):
-            judgement = "out of range"
-        elif c.low > 0 and c.difference >= c.margin:
-            judgement = "GRU better"
-        elif c.high < 0 and c.difference <= -c.margin:
-            judgement = "LSTM better"
-        else:  # the field of that name: c.equivalent or c.not_worse
-            judgement = enough if getattr(c, enough.replace(" ", "_")) else "open"
-        details.append((task, c.difference, c.low, c.high, c.margin, judgement))
-    n = Counter(row[5] for row in details)
-    word = MIXED if n["GRU better"] and n["LSTM better"] else INCONCLUSIVE
-    word = NOT_SUPPORTED if n["LSTM better"] >= against else word
-    word = SUPPORTED if sum(n[judgement] for judgement in accepted) >= needed else word
-    text = f"of {len(details)} tasks {tally(details)}; GRU better on {n['GRU better']}"
-    return word, text, span(details, "margins"), details
+def _tuning_accuracy(task, final, tuning_seeds):
+    """The validation accuracy in % at the best loss, mean over the tuning seeds."""
+    columns = ["task", "cell", "bias", "learning_rate"]  # a cell is tuned once, at one size
+    where = final.loc[0, columns].to_dict()
+    rows = rows_of("panel", phase="tuning", **where)
+    if len(rows) != tuning_seeds:
+        raise lacking("panel", f"{len(rows)} of {tuning_seeds} tuning runs of {where}")
+    best = [_best_score(curve) for curve in rows.curve if isinstance(curve, str)]
+    if max(best, default=0) > 1:
+        raise ValueError(
+            f"results/panel.csv: valid_score in the curves of {task} must be a fraction, not {best}"
+        )
+    return 100 * sum(best) / tuning_seeds
 
 
-def comparable(matched, needed, against, tuning_seeds):
-    """For: equivalent scores on ``needed`` tasks or more. Against: the GRU is worse on ``against`` tasks or more, by at
-    least the margin and with an interval without 0. A task out of its informative range counts for neither.
+def _best_score(curve):
+    """The validation score at the best validation loss; 0 if no loss is finite."""
+    points = evaluations(curve)
+    if not np.isfinite(points.loss).any():
+        return 0.0
+    return points.score[np.nanargmin(points.loss)]
+
+
+@rule
+def small_data(
+    matched: str, tasks: list[str], small: list[float], full: float, needed: int
+) -> Ruling:
+    """Does the GRU lead on small data, and by more than on all data?
+
+    A task supports if the lead on small data is at least the margin, and larger than on all data,
+    both intervals above 0; it refutes if the lead is shown below the margin, or smaller than on
+    all data. Supported or not supported if enough tasks say so and none the other way; mixed if
+    there are both; else inconclusive.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        tasks: Tasks of the panel.
+        small: The small shares of the data, over which the lead is averaged.
+        full: The share that is all of the data.
+        needed: How many tasks are enough.
+
+    Returns:
+        The ruling, two findings a task: the lead on small data, and how much larger it is than on
+        all, in the unit of the task's score.
+
+    Raises:
+        NoResults: A run is missing.
     """
-    return _panel_scores(matched, needed, against, tuning_seeds, "equivalent", ["equivalent"])
+    leads = []
+    changes = []
+    for task in tasks:
+        lead, change = _small_data_findings(task, matched, small, full)
+        leads.append(lead)
+        changes.append(change)
+    n = count(leads)
+    if n["supports"] and n["refutes"]:
+        word = Word.MIXED
+    elif n["supports"] >= needed:
+        word = Word.SUPPORTED
+    elif n["refutes"] >= needed:
+        word = Word.NOT_SUPPORTED
+    else:
+        word = Word.INCONCLUSIVE
+    findings = [finding for both in zip(leads, changes, strict=True) for finding in both]
+    effect = f"of {len(tasks)} tasks {tally(leads)}"
+    return Ruling(word, effect, span(findings, "margins"), tuple(findings))
 
 
-def not_inferior(matched, needed, against, tuning_seeds):
-    """As ``comparable``, but for it count the tasks where the GRU is shown not to be worse by the margin."""
-    return _panel_scores(
-        matched, needed, against, tuning_seeds, "not worse", ["not worse", "GRU better"]
+def _small_data_findings(task, matched, small, full):
+    """The GRU's lead on small data, and how much larger it is than on all, judged together."""
+    margin = panel()[task]["margin"]
+    lead = np.mean([_lead_at(task, matched, share) for share in small], axis=0)
+    few = stats.compare(lead, np.zeros_like(lead), margin)
+    change = stats.compare(lead, _lead_at(task, matched, full))
+    if few.difference >= few.margin and few.low > 0 and change.low > 0:
+        judgement = "supports"
+    elif few.high < few.margin or change.high < 0:
+        judgement = "refutes"
+    else:
+        judgement = "open"
+    return (
+        Finding.of(f"{task}, small data", few, few.margin, judgement),
+        Finding.of(f"{task}, small - all", change, few.margin, judgement),
     )
 
 
-def small_data(matched, tasks, small, full, needed):
-    """A task supports if the GRU leads on small data, mean of the ``small`` shares, by the margin or more, and by more
-    than on all data, both intervals above 0; it refutes if the lead is shown below the margin, or smaller than on all
-    data. For or against: ``needed`` tasks or more, and none the other way.
-    """
-    details, judgements = [], []
-    for task in tasks:
-        spec = panel()[task]
-        sign = 1 if spec["better"] == "higher" else -1
-        leads = [
-            sign * (gru - lstm)
-            for lstm, gru in (final_scores("small_data", task, matched, s) for s in [*small, full])
-        ]
-        lead = np.mean(leads[:-1], axis=0)
-        few, change = stats.compare(lead, 0 * lead, spec["margin"]), stats.compare(lead, leads[-1])
-        supports = few.difference >= few.margin and few.low > 0 and change.low > 0
-        refutes = few.high < few.margin or change.high < 0
-        judgements.append("supports" if supports else "refutes" if refutes else "open")
-        for label, c in (("small data", few), ("small - all", change)):
-            details.append(
-                (f"{task}, {label}", c.difference, c.low, c.high, few.margin, judgements[-1])
-            )
-    n = Counter(judgements)
-    word = MIXED if n["supports"] and n["refutes"] else INCONCLUSIVE
-    if max(n["supports"], n["refutes"]) >= needed and word != MIXED:
-        word = SUPPORTED if n["supports"] else NOT_SUPPORTED
-    return word, f"of {len(tasks)} tasks {tally(details[::2])}", span(details, "margins"), details
+def _lead_at(task, matched, share):
+    """The GRU's lead at a share of the data, one a seed."""
+    lstm, gru = final_scores("small_data", task, matched, share)
+    return gru - lstm if panel()[task]["better"] == "higher" else lstm - gru
 
 
-def convergence(source, matched, bias, ratio, solved, needed, tasks=None):
-    """A task supports if the ratio of restricted mean steps is at most ``ratio`` and its interval below 1, and refutes
-    if the interval lies above ``ratio``. A task on which no seed of either cell gets there does not count.
+@rule
+def convergence(
+    source: str,
+    matched: str,
+    bias: str,
+    ratio: float,
+    solved: float,
+    needed: str,
+    tasks: list[str] | None = None,
+) -> Ruling:
+    """Does the GRU need fewer steps to a threshold?
+
+    A task supports if the ratio of restricted mean steps is small enough and its interval below 1;
+    it refutes if the interval lies above that ratio. A task on which no seed of either cell gets
+    there does not count. ``vote`` makes the word.
+
+    Args:
+        source: The study.
+        matched: How the GRU's size was chosen.
+        bias: The bias at the start.
+        ratio: The largest ratio that supports, GRU over LSTM.
+        solved: The share of the loss of doing nothing at which a task is solved.
+        needed: The share of the tasks that decides.
+        tasks: Tasks of the panel; all of them if there is none.
+
+    Returns:
+        The ruling, a finding a task; the effect is the ratio.
+
+    Raises:
+        NoResults: A run is missing.
+        ValueError: The runs of a task differ in their number of steps.
     """
-    details = []
+    findings = []
     for task in tasks or panel():
         lstm, gru, limit = times_to_threshold(source, task, matched, bias, solved)
         value, low, high = stats.restricted_ratio(gru, lstm, limit)
-        judgement = (
-            "supports" if value <= ratio and high < 1 else "refutes" if low > ratio else "open"
-        )
+        judgement = judge_ratio(value, low, high, ratio)
         if np.isinf([lstm, gru]).all():
             judgement = "not reached"
-        details.append((task, value, low, high, ratio, judgement))
-    word = vote([row[5] for row in details], needed)
-    counted = [row for row in details if row[5] != "not reached"]
-    return (
-        word,
-        f"of {len(details)} tasks {tally(details)}",
-        span(counted) if counted else "",
-        details,
-    )
+        findings.append(Finding(task, value, low, high, ratio, judgement))
+    reached = [finding for finding in findings if finding.judgement != "not reached"]
+    effect = f"of {len(findings)} tasks {tally(findings)}"
+    interval = span(reached) if reached else ""
+    return Ruling(vote(findings, needed), effect, interval, tuple(findings))
 
 
-def faster(modes, kernels, grids, ratio, needed, slower, against):
-    """Each mode on each kernel is judged alone: for it, ratios of at most ``ratio`` at a share ``needed`` of the shapes
-    or more; against it, ratios of ``slower`` or more at a share ``against`` or more. All of them must agree.
+@rule
+def faster(
+    modes: list[str],
+    kernels: list[str],
+    grids: dict[str, dict[str, list[int]]],
+    ratio: float,
+    needed: float,
+    slower: float,
+    against: float,
+) -> Ruling:
+    """Is the GRU faster than the LSTM?
+
+    Each mode on each kernel is judged alone over a grid of shapes. Supported if the ratio of times
+    is small enough at enough shapes; not supported if it is large at enough; else inconclusive. All
+    of them must agree, or the claim is mixed.
+
+    Args:
+        modes: ``training``, ``inference`` or ``step``.
+        kernels: The kernels.
+        grids: ``{mode: {dimension: its values}}``.
+        ratio: The largest ratio that counts as faster, GRU over LSTM.
+        needed: The share of the shapes that is enough for the claim.
+        slower: The smallest ratio that counts against it.
+        against: The share of the shapes that is enough against it.
+
+    Returns:
+        The ruling, a finding a mode and kernel: the median and the range of the ratio.
+
+    Raises:
+        NoResults: A shape is missing.
+        ValueError: A shape is stored twice.
     """
-    details, texts = [], []
+    findings = []
+    words = []
+    texts = []
     for mode, kernel in product(modes, kernels):
         ratios = values_at("speed", "ratio", grids[mode], mode=mode, comparison=kernel)
-        fast, slow = np.mean(ratios <= ratio), np.mean(ratios >= slower)
-        word = SUPPORTED if fast >= needed else NOT_SUPPORTED if slow >= against else INCONCLUSIVE
-        details.append(
-            (f"{mode}, {kernel}", np.median(ratios), ratios.min(), ratios.max(), ratio, word)
-        )
-        texts.append(
-            f"{mode}, {kernel}: at most {ratio:g} at {fast:.0%} of shapes, {slower:g} or more at {slow:.0%}"
-        )
-    return agree([row[5] for row in details]), "; ".join(texts), span(details), details
+        fast_share = np.mean(ratios <= ratio)
+        slow_share = np.mean(ratios >= slower)
+        if fast_share >= needed:
+            word = Word.SUPPORTED
+        elif slow_share >= against:
+            word = Word.NOT_SUPPORTED
+        else:
+            word = Word.INCONCLUSIVE
+        label = f"{mode}, {kernel}"
+        middle = np.median(ratios)
+        findings.append(Finding(label, middle, ratios.min(), ratios.max(), ratio, word))
+        words.append(word)
+        fast = f"at most {ratio:g} at {fast_share:.0%} of shapes"
+        slow = f"{slower:g} or more at {slow_share:.0%}"
+        texts.append(f"{label}: {fast}, {slow}")
+    return Ruling(agree(words), "; ".join(texts), span(findings), tuple(findings))
 
 
-def memory(hidden_size, ratio, quantities):
-    """For: each quantity, on each of its kernels, is at least ``ratio`` times as large for the LSTM. Against: none."""
-    details = []
-    for quantity, kernel in (
-        (name, kernel) for name, kernels in quantities.items() for kernel in kernels
-    ):
-        where = {"quantity": quantity, "kernel": kernel, "hidden_size": hidden_size}
-        lstm, gru = values_at("memory", "bytes", {"cell": ["lstm", "gru"]}, **where)
-        value = lstm / gru
-        judgement = "more" if value >= ratio else "not more"
-        details.append((f"{quantity}, {kernel}", value, value, value, ratio, judgement))
-    n = Counter(row[5] for row in details)
-    word = SUPPORTED if not n["not more"] else MIXED if n["more"] else NOT_SUPPORTED
-    return word, ", ".join(f"{row[0]}: {row[1]:.3g}" for row in details), "exact counts", details
+@rule
+def memory(hidden_size: int, ratio: float, quantities: dict[str, list[str]]) -> Ruling:
+    """Does the LSTM need more memory than the GRU of as many units?
 
+    Supported if it needs so many times as much of each quantity on each of its kernels; not
+    supported if of none; else mixed.
 
-def gates(hidden_size, batch_size, share):
-    """For: more than ``share`` of the variance of log time, within hidden size and batch size, lies between three and
-    four blocks. Judged over all sizes, at the smallest hidden size and at the largest: the three must agree.
+    Args:
+        hidden_size: The number of units H.
+        ratio: The smallest ratio that counts as more, LSTM over GRU.
+        quantities: ``{quantity: its kernels}``.
+
+    Returns:
+        The ruling, a finding a quantity and kernel: the ratio.
+
+    Raises:
+        NoResults: A count is missing.
     """
-    strata, details = (
-        {(H, B): _between_blocks(H, B) for H, B in product(hidden_size, batch_size)},
-        [],
-    )
-    for label, sizes in (
-        ("all sizes", hidden_size),
-        *((f"H = {H}", [H]) for H in (min(hidden_size), max(hidden_size))),
-    ):
-        parts = np.array([sums for (H, _), sums in strata.items() if H in sizes])
-        value, single = parts[:, 0].sum() / parts[:, 1].sum(), parts[:, 0] / parts[:, 1]
-        word = SUPPORTED if value > share else NOT_SUPPORTED
-        details.append((label, value, single.min(), single.max(), share, word))
-    text = ", ".join(f"{row[0]}: {row[1]:.0%} ({row[5]})" for row in details)
-    return agree([row[5] for row in details]), text, f"strata {span(details)}", details
+    findings = []
+    for quantity, kernels in quantities.items():
+        for kernel in kernels:
+            where = {"quantity": quantity, "kernel": kernel, "hidden_size": hidden_size}
+            lstm, gru = values_at("memory", "bytes", {"cell": ["lstm", "gru"]}, **where)
+            value = lstm / gru
+            judgement = "more" if value >= ratio else "not more"
+            findings.append(Finding.exact(f"{quantity}, {kernel}", value, ratio, judgement))
+    n = count(findings)
+    if not n["not more"]:
+        word = Word.SUPPORTED
+    elif n["more"]:
+        word = Word.MIXED
+    else:
+        word = Word.NOT_SUPPORTED
+    effect = ", ".join(f"{finding.label}: {finding.difference:.3g}" for finding in findings)
+    return Ruling(word, effect, "exact counts", tuple(findings))
 
 
-def _between_blocks(H, B):
-    """Sums of squares of log seconds in one stratum: between three and four blocks, and in total."""
+@rule
+def gates(hidden_size: list[int], batch_size: list[int], share: float) -> Ruling:
+    """Is it the number of gates that makes a step slow?
+
+    The measure is the part of the variance of log time, within hidden size and batch size, that
+    lies between three and four blocks. It is judged over all sizes, at the smallest hidden size and
+    at the largest; supported if it is above the share, and the three must agree, or the claim is
+    mixed.
+
+    Args:
+        hidden_size: The hidden sizes H.
+        batch_size: The batch sizes B.
+        share: The share of the variance that must be passed.
+
+    Returns:
+        The ruling, three findings; their ranges are those over the single sizes.
+
+    Raises:
+        NoResults: A variant is missing.
+    """
+    sums = {}
+    for H in hidden_size:
+        sums[H] = np.array([_between_blocks(H, B) for B in batch_size])
+    smallest = min(hidden_size)
+    largest = max(hidden_size)
+    findings = [
+        _share_between("all sizes", np.concatenate(list(sums.values())), share),
+        _share_between(f"H = {smallest}", sums[smallest], share),
+        _share_between(f"H = {largest}", sums[largest], share),
+    ]
+    texts = []
+    for finding in findings:
+        texts.append(f"{finding.label}: {finding.difference:.0%} ({finding.judgement})")
+    word = agree([finding.judgement for finding in findings])
+    return Ruling(word, ", ".join(texts), f"strata {span(findings)}", tuple(findings))
+
+
+def _share_between(label, sums, share):
+    """The share of the variance between the blocks, from sums of squares, (sizes, 2)."""
+    between, total = sums.T
+    value = between.sum() / total.sum()
+    single = between / total
+    word = Word.SUPPORTED if value > share else Word.NOT_SUPPORTED
+    return Finding(label, value, single.min(), single.max(), share, word)
+
+
+def _between_blocks(hidden_size, batch_size):
+    """Sums of squares of log seconds at one size: between three and four blocks, and in total."""
     variants = pd.MultiIndex.from_tuples(VARIANTS, names=["cell", "products", "reset"])
-    rows = rows_of("factorial", hidden_size=H, batch_size=B).set_index(variants.names)
+    found = rows_of("factorial", hidden_size=hidden_size, batch_size=batch_size)
+    rows = found.set_index(variants.names)
     if set(rows.seconds.dropna().index) != set(variants) or len(rows) != len(variants):
         raise lacking(
             "factorial",
-            f"{len(rows)} of {len(variants)} variants at hidden size {H}, batch size {B}",
+            f"{len(rows)} of {len(variants)} variants at hidden size {hidden_size}, "
+            f"batch size {batch_size}",
         )
-    y, centre = np.log(rows.seconds), np.log(rows.seconds).mean()
-    means = y.groupby(rows.blocks.to_numpy()).transform("mean")
-    return ((means - centre) ** 2).sum(), ((y - centre) ** 2).sum()
+    logs = np.log(rows.seconds)
+    centre = logs.mean()
+    means = logs.groupby(rows.blocks.to_numpy()).transform("mean")
+    return ((means - centre) ** 2).sum(), ((logs - centre) ** 2).sum()
 
 
-def quality_for_time(matched, kernels, tasks, needed):
-    """The best validation loss so far, averaged over the CPU time that both cells have. A task supports if the interval
-    of the difference lies above 0, and refutes if below. The first kernel decides, unless another contradicts it.
+@rule
+def quality_for_time(matched: str, kernels: list[str], tasks: list[str], needed: str) -> Ruling:
+    """Has the GRU the lower loss in the same CPU time?
+
+    The measure is the best validation loss so far, averaged over the time that both cells have. A
+    task supports if the interval of the difference lies above 0, and refutes if below; ``vote``
+    makes the word of a kernel. The first kernel decides, unless another contradicts it: then the
+    claim is mixed.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        kernels: The kernels whose updates are timed.
+        tasks: Tasks of the panel.
+        needed: The share of the tasks that decides.
+
+    Returns:
+        The ruling, a finding a task and kernel, in loss.
+
+    Raises:
+        NoResults: A run or the time of an update is missing.
+        ValueError: There is no time at which both cells were evaluated.
     """
-    details, words = [], []
+    findings = []
+    words = []
+    texts = []
     for kernel in kernels:
-        for task in tasks:
-            lstm, gru = losses_over_time(task, matched, kernel)
-            c = stats.compare(gru, lstm, higher_is_better=False)
-            judgement = "supports" if c.low > 0 else "refutes" if c.high < 0 else "open"
-            details.append((f"{task}, {kernel}", c.difference, c.low, c.high, None, judgement))
-        words.append(vote([row[5] for row in details[-len(tasks) :]], needed))
-    word = MIXED if {SUPPORTED, NOT_SUPPORTED} <= set(words) else words[0]
-    parts = [
-        f"{kernel}: {tally(details[k * len(tasks) :][: len(tasks)])}"
-        for k, kernel in enumerate(kernels)
-    ]
-    return word, "; ".join(parts), span(details, "in loss"), details
+        found = [_loss_over_time(task, matched, kernel) for task in tasks]
+        findings += found
+        words.append(vote(found, needed))
+        texts.append(f"{kernel}: {tally(found)}")
+    word = words[0]
+    if Word.SUPPORTED in words and Word.NOT_SUPPORTED in words:
+        word = Word.MIXED
+    return Ruling(word, "; ".join(texts), span(findings, "in loss"), tuple(findings))
 
 
-RULES = {
-    rule.__name__: rule
-    for rule in (comparable, not_inferior, small_data, convergence, faster, memory, gates)
-}
-
-
-RULES |= {"quality_for_time": quality_for_time}
+def _loss_over_time(task, matched, kernel):
+    """Which cell has the lower loss over time on a task."""
+    lstm, gru = losses_over_time(task, matched, kernel)
+    compared = stats.compare(gru, lstm, higher_is_better=False)
+    if compared.low > 0:
+        judgement = "supports"
+    elif compared.high < 0:
+        judgement = "refutes"
+    else:
+        judgement = "open"
+    return Finding.of(f"{task}, {kernel}", compared, None, judgement)
