@@ -88,7 +88,7 @@ def test_published_whole_models():
 
 
 def test_published_counts():
-    """Two layers of 600 units, one bias: Madsen, "Visualizing memorization in RNNs", Distill 2019."""
+    """Two layers of 600 units, one bias: Madsen, "Visualizing memorization", Distill 2019."""
     assert 2 * cost.parameters("lstm", 600, 600) == 5_764_800
     assert 2 * cost.parameters("gru_before", 600, 600) == 4_323_600
     assert 2 * (cost.parameters("gru", 600, 600) - 600) == 4_323_600  # ours without b_hn
@@ -98,7 +98,7 @@ def test_published_counts():
 @pytest.mark.parametrize("seeds", [None, 2])
 def test_macs_are_half_the_counted_flops(cell, seeds):
     B, T, inputs, H = 3, 4, 5, 6
-    layer, x = Recurrent(cell, inputs, H, seeds), torch.randn(B, T, inputs)
+    layer, x = Recurrent(cell, inputs, H, seeds=seeds), torch.randn(B, T, inputs)
     layer.fast = False  # the counter does not see into compiled code
     assert flops(lambda: layer(x)) == 2 * cost.macs(cell, inputs, H) * B * T * (seeds or 1)
 

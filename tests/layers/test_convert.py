@@ -69,7 +69,7 @@ def arrays(*shapes, dtype=torch.float64):
 
 
 def random_layer(cell, dtype=torch.float64, seeds=None):
-    layer = Recurrent(cell, I, H, seeds, dtype)
+    layer = Recurrent(cell, I, H, seeds=seeds, dtype=dtype)
     for p in layer.parameters():
         p.data.uniform_(-1, 1)
     return layer

@@ -18,7 +18,7 @@ P = torch.randn(
 
 def constant(cell, seeds=S, size=H, **biases):
     """A layer whose gates ignore input and state: only these biases, {gate: (H,) or number}, are not zero."""
-    layer = Recurrent(cell, I, size, seeds)
+    layer = Recurrent(cell, I, size, seeds=seeds)
     for p in layer.parameters():
         p.data.zero_()
     for gate, value in biases.items():

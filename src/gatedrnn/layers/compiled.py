@@ -1,66 +1,112 @@
-"""The fast path of LSTM and GRU on a CPU: one compiled loop over seeds and time, forward and backward, by numba.
+"""The fast path of LSTM and GRU on a CPU: one compiled loop over seeds and time, by numba.
 
-It computes what the readable loop of ``layer`` computes, in values and in gradients, to rounding. It is fast because a
-seed's weights and one step of its state stay in the cache, and because each step is one matrix product and one pass:
+It computes what the readable loop of ``recurrent`` computes, in values and in gradients, to
+rounding. It is fast because a seed's weights and one step of its state stay in the cache, and
+because each step is one matrix product and one pass:
 
-- input, a one and hidden state stand in one block ``z_t = [x_t; 1; h_{t-1}]`` of shape ``(K, B)``, K = I + 1 + H, so
-  one product with ``M = [W, b, U]`` gives all gates, and one product gives the gradients of all three;
-- the batch is the last axis, so a gate is one contiguous run of H * B numbers, which the compiler turns into vectors;
+- input, a one and hidden state stand in one block, ``stacked = [x_t; 1; h_{t-1}]`` of shape ``(K,
+  B)`` with K = I + 1 + H, so one product with ``M = [W, b, U]`` gives all gates, and one product
+  gives the gradients of all three;
+- the batch is the last axis, so a gate is one contiguous run of H * B numbers, which the compiler
+  turns into vector instructions;
 - the weight gradients are summed over several steps by one product.
 
-numba needs no compiler at the reader's; without it (``pip install "gatedrnn[fast]"``) the layers run their loop. The
-first call of a dtype compiles for some seconds; the result is kept on disk beside this file. The matrix products go to
-SciPy's OpenBLAS, which is set to one thread here: they are too small to share.
+numba needs no compiler at the reader's. The first call of a dtype compiles for some seconds; the
+result is kept on disk beside this file. Without numba (``pip install "gatedrnn[fast]"``), or where
+it is switched off or finds no folder to write to, this module raises ImportError and the layers run
+their readable loop. The matrix products go to SciPy's OpenBLAS, which is set to one thread here:
+they are too small to share.
 """
 
 import math
+import warnings
+from collections.abc import Callable
+from functools import cache
+from typing import Any
 
+import numba
 import numpy as np
-import scipy.linalg  # noqa: F401 - loads the OpenBLAS that numba's np.dot calls, so that it can be set below
+import scipy.linalg  # noqa: F401 - loads the OpenBLAS that numba's np.dot calls, to be set below
 import torch
 from numba import njit, types
 from numba.extending import overload
 from threadpoolctl import ThreadpoolController
+from torch import Tensor
+
+if numba.config.DISABLE_JIT:
+    raise ImportError("numba's compiler is switched off: NUMBA_DISABLE_JIT is set")
 
 ThreadpoolController().select(internal_api="openblas").limit(limits=1, user_api="blas")
-# "contract" allows fused multiply-add. Full fast-math would let the compiler cancel the rounding trick in `_exp`.
-compiled = njit(cache=True, error_model="numpy", fastmath={"contract", "nsz"})
-ROWS = torch.contiguous_format
 COLUMNS = 256  # steps times batch that one product of weight gradients sums over
+_ROWS = torch.contiguous_format
+
+
+def kernel(function: Callable) -> Callable:
+    """The function, to be compiled when it is first called and kept on disk.
+
+    The flag "contract" allows fused multiply-add. Full fast-math would let the compiler cancel the
+    rounding trick in ``_exp``.
+
+    Raises:
+        ImportError: numba finds no folder to keep it in, and would compile in every process anew.
+    """
+    try:
+        return njit(cache=True, error_model="numpy", fastmath={"contract", "nsz"})(function)
+    except (RuntimeError, OSError) as error:
+        message = "numba finds no folder for its cache, so LSTM and GRU run their readable loop"
+        warnings.warn(f"{message}; NUMBA_CACHE_DIR can name one ({error})", stacklevel=2)
+        raise ImportError(message) from error
 
 
 def _exp(x):
-    """exp(x), written so that a loop over it becomes vector instructions; the argument is held within its range."""
+    """exp(x), so written that a loop over it becomes vectors; x is held within its range."""
 
 
 @overload(_exp, inline="always")
 def _typed_exp(x):
-    """e^x = 2^n e^r with n = round(x / ln 2). Adding 1.5 * 2^23 (2^52) rounds x / ln 2 to n and leaves n in the last
-    bits of the sum, from where a shift makes it the exponent of 2^n. e^r, |r| <= ln 2 / 2, is a Taylor sum.
+    """e^x = 2^n e^r with n = round(x / ln 2).
+
+    Adding 1.5 * 2^23 (2^52) rounds x / ln 2 to n and leaves n in the last bits of the sum, from
+    where a shift makes it the exponent of 2^n. e^r, |r| <= ln 2 / 2, is a Taylor sum.
     """
     single = x == types.float32
-    real, whole = (np.float32, np.int32) if single else (np.float64, np.int64)
-    largest, magic, log2 = (
-        real(87 if single else 708),
-        real(1.5 * 2.0 ** (23 if single else 52)),
-        real(1 / math.log(2)),
-    )
+    real = np.float32 if single else np.float64
+    whole = np.int32 if single else np.int64
+    largest = real(87 if single else 708)
+    magic = real(1.5 * 2.0 ** (23 if single else 52))
+    log2 = real(1 / math.log(2))
     # ln 2 in two parts, the first with trailing zeros, so that n times it is exact
     high = real(0.693359375 if single else 6.93145751953125e-1)
     low = real(math.log(2) - float(high) if single else 1.42860682030941723212e-6)
-    offset, shift = whole(127 if single else 1023), whole(23 if single else 52)
+    offset = whole(127 if single else 1023)
+    shift = whole(23 if single else 52)
     c = tuple(real(1 / math.factorial(k)) for k in range(14))
 
     def short(r):
-        return (
-            (((((c[7] * r + c[6]) * r + c[5]) * r + c[4]) * r + c[3]) * r + c[2]) * r + c[1]
-        ) * r + c[0]
+        total = c[7]
+        total = total * r + c[6]
+        total = total * r + c[5]
+        total = total * r + c[4]
+        total = total * r + c[3]
+        total = total * r + c[2]
+        total = total * r + c[1]
+        return total * r + c[0]
 
     def long(r):
-        tail = (((((c[13] * r + c[12]) * r + c[11]) * r + c[10]) * r + c[9]) * r + c[8]) * r + c[7]
-        return (
-            (((((tail * r + c[6]) * r + c[5]) * r + c[4]) * r + c[3]) * r + c[2]) * r + c[1]
-        ) * r + c[0]
+        total = c[13]
+        total = total * r + c[12]
+        total = total * r + c[11]
+        total = total * r + c[10]
+        total = total * r + c[9]
+        total = total * r + c[8]
+        total = total * r + c[7]
+        total = total * r + c[6]
+        total = total * r + c[5]
+        total = total * r + c[4]
+        total = total * r + c[3]
+        total = total * r + c[2]
+        total = total * r + c[1]
+        return total * r + c[0]
 
     taylor = njit(short if single else long, inline="always", fastmath={"contract"})
 
@@ -76,232 +122,341 @@ def _typed_exp(x):
 
 
 def _sigmoid(x):
-    """1 / (1 + exp(-x))"""
+    """1 / (1 + exp(-x))."""
 
 
 @overload(_sigmoid, inline="always")
 def _typed_sigmoid(x):
     one = np.float32(1) if x == types.float32 else np.float64(1)
-    return lambda x: one / (one + _exp(-x))
+
+    def sigmoid(x):
+        return one / (one + _exp(-x))
+
+    return sigmoid
 
 
 def _tanh(x):
-    """2 sigmoid(2x) - 1"""
+    """2 sigmoid(2x) - 1."""
 
 
 @overload(_tanh, inline="always")
 def _typed_tanh(x):
-    one, two = (
-        (np.float32(1), np.float32(2)) if x == types.float32 else (np.float64(1), np.float64(2))
-    )
-    return lambda x: two / (one + _exp(-two * x)) - one
+    one = np.float32(1) if x == types.float32 else np.float64(1)
+    two = np.float32(2) if x == types.float32 else np.float64(2)
+
+    def tanh(x):
+        return two / (one + _exp(-two * x)) - one
+
+    return tanh
 
 
-@compiled
-def _lstm_forward(M, z, c, gates):
-    """M (S, 4H, K); z (S, T+1, K, B), whose last H rows are written from step 1 on; c (S, T+1, H, B), written from
-    step 1 on; gates (S, T, 4H, B), written.
+@kernel
+def _lstm_forward(M, stacked, c, gates):
+    """Write the gates, the cell state and, into ``stacked``, the hidden state of every step.
+
+    Args:
+        M: ``(S, 4H, K)``: W, b and U, their blocks i f g o.
+        stacked: ``(S, T+1, K, B)``; its last H rows are written from step 1 on.
+        c: ``(S, T+1, H, B)``, written from step 1 on.
+        gates: ``(S, T, 4H, B)``, written.
     """
     S, T, G, B = gates.shape
-    n = G // 4 * B
+    H = G // 4
+    n = H * B
     for s in range(S):
         for t in range(T):
-            np.dot(M[s], z[s, t], gates[s, t])
-            a = gates[s, t].reshape(-1)
-            i, f, g, o = a[:n], a[n : 2 * n], a[2 * n : 3 * n], a[3 * n :]
-            before, now, h = (
-                c[s, t].reshape(-1),
-                c[s, t + 1].reshape(-1),
-                z[s, t + 1, -(G // 4) :].reshape(-1),
-            )
+            np.dot(M[s], stacked[s, t], gates[s, t])
+            blocks = gates[s, t].reshape(-1)
+            i = blocks[:n]
+            f = blocks[n : 2 * n]
+            g = blocks[2 * n : 3 * n]
+            o = blocks[3 * n :]
+            before = c[s, t].reshape(-1)
+            now = c[s, t + 1].reshape(-1)
+            h = stacked[s, t + 1, -H:].reshape(-1)
             for j in range(n):
-                i[j], f[j], g[j], o[j] = _sigmoid(i[j]), _sigmoid(f[j]), _tanh(g[j]), _sigmoid(o[j])
+                i[j] = _sigmoid(i[j])
+                f[j] = _sigmoid(f[j])
+                g[j] = _tanh(g[j])
+                o[j] = _sigmoid(o[j])
                 now[j] = f[j] * before[j] + i[j] * g[j]
                 h[j] = o[j] * _tanh(now[j])
 
 
-@compiled
-def _lstm_backward(M, z, c, gates, dout, dh, dc, dM, dx):
-    """Dout (S, T, H, B); dh, dc (S, H, B): in, the gradients of the last state, out, of the first; dM as M, zero;
-    dx (S, T, I, B), or empty if it is not wanted.
+@kernel
+def _lstm_backward(M, stacked, c, gates, dout, dh, dc, dM, dx):
+    """Walk back through the steps and sum the gradients.
+
+    Args:
+        M: As in the forward pass, like ``stacked``, ``c`` and ``gates``.
+        stacked: See there.
+        c: See there.
+        gates: See there.
+        dout: ``(S, T, H, B)``, the gradient of every hidden state.
+        dh: ``(S, H, B)``: in, the gradient of the last hidden state; out, of the first.
+        dc: The same of the cell state.
+        dM: As M: in, zeros; out, the gradient.
+        dx: ``(S, T, I, B)``, written; empty if nobody asks for it.
     """
     S, T, G, B = gates.shape
-    H, K, one = G // 4, z.shape[2], z.dtype.type(1)
-    n, steps = H * B, max(1, COLUMNS // B)
-    d, many_d, many_z = (
-        np.empty((G, B), z.dtype),
-        np.empty((G, steps * B), z.dtype),
-        np.zeros((K, steps * B), z.dtype),
-    )
-    flat, part = d.reshape(-1), np.empty((G, K), z.dtype)
-    di, df, dg, do = flat[:n], flat[n : 2 * n], flat[2 * n : 3 * n], flat[3 * n :]
+    H = G // 4
+    K = stacked.shape[2]
+    n = H * B
+    one = stacked.dtype.type(1)
+    steps = max(1, COLUMNS // B)
+    d_gates = np.empty((G, B), stacked.dtype)
+    d_blocks = d_gates.reshape(-1)
+    di = d_blocks[:n]
+    df = d_blocks[n : 2 * n]
+    dg = d_blocks[2 * n : 3 * n]
+    do = d_blocks[3 * n :]
+    # Some steps side by side, which one product sums up. The zeros stand for the steps that the
+    # last group lacks.
+    many_d = np.empty((G, steps * B), stacked.dtype)
+    many_stacked = np.zeros((K, steps * B), stacked.dtype)
+    product = np.empty((G, K), stacked.dtype)
     for s in range(S):
-        MT, dhs, dcs = M[s].T.copy(), dh[s].reshape(-1), dc[s].reshape(-1)
+        M_transposed = M[s].T.copy()
+        dh_now = dh[s].reshape(-1)
+        dc_now = dc[s].reshape(-1)
         many_d[:] = 0
         for t in range(T - 1, -1, -1):
-            a, from_above = gates[s, t].reshape(-1), dout[s, t].reshape(-1)
-            i, f, g, o = a[:n], a[n : 2 * n], a[2 * n : 3 * n], a[3 * n :]
-            before, now = c[s, t].reshape(-1), c[s, t + 1].reshape(-1)
+            blocks = gates[s, t].reshape(-1)
+            i = blocks[:n]
+            f = blocks[n : 2 * n]
+            g = blocks[2 * n : 3 * n]
+            o = blocks[3 * n :]
+            before = c[s, t].reshape(-1)
+            now = c[s, t + 1].reshape(-1)
+            from_above = dout[s, t].reshape(-1)
             for j in range(n):
-                e, tanh_c = dhs[j] + from_above[j], _tanh(now[j])
-                q = dcs[j] + e * o[j] * (one - tanh_c * tanh_c)  # dL/dc_t
-                di[j] = q * g[j] * i[j] * (one - i[j])
-                df[j] = q * before[j] * f[j] * (one - f[j])
-                dg[j] = q * i[j] * (one - g[j] * g[j])
-                do[j] = e * tanh_c * o[j] * (one - o[j])
-                dcs[j] = q * f[j]
-            np.dot(MT[-H:], d, dh[s])
+                tanh_c = _tanh(now[j])
+                d_h = dh_now[j] + from_above[j]
+                d_c = dc_now[j] + d_h * o[j] * (one - tanh_c * tanh_c)
+                di[j] = d_c * g[j] * i[j] * (one - i[j])
+                df[j] = d_c * before[j] * f[j] * (one - f[j])
+                dg[j] = d_c * i[j] * (one - g[j] * g[j])
+                do[j] = d_h * tanh_c * o[j] * (one - o[j])
+                dc_now[j] = d_c * f[j]
+            np.dot(M_transposed[-H:], d_gates, dh[s])
             if dx.size:
-                np.dot(MT[: -H - 1], d, dx[s, t])
+                np.dot(M_transposed[: -H - 1], d_gates, dx[s, t])
             slot = t % steps * B
-            many_d[:, slot : slot + B] = d
-            many_z[:, slot : slot + B] = z[s, t]
+            many_d[:, slot : slot + B] = d_gates
+            many_stacked[:, slot : slot + B] = stacked[s, t]
             if slot == 0:
-                np.dot(many_d, many_z.T, part)
-                dM[s] += part
+                np.dot(many_d, many_stacked.T, product)
+                dM[s] += product
 
 
-@compiled
-def _gru_forward(M, z, gates):
-    """As ``_lstm_forward``. The blocks of M and of ``gates`` are r, z, the candidate's recurrent and its input part."""
+@kernel
+def _gru_forward(M, stacked, gates):
+    """As ``_lstm_forward``. The blocks are r, z, the candidate's recurrent and its input part."""
     S, T, G, B = gates.shape
     H = G // 4
-    n, I1 = H * B, z.shape[2] - H
+    n = H * B
+    first_h = stacked.shape[2] - H  # the row of the hidden state, behind the input and the one
     for s in range(S):
-        N = M[s, 3 * H :, :I1].copy()
+        M_input_part = M[s, 3 * H :, :first_h].copy()
         for t in range(T):
-            np.dot(M[s, : 3 * H], z[s, t], gates[s, t, : 3 * H])
-            np.dot(N, z[s, t, :I1], gates[s, t, 3 * H :])
-            a = gates[s, t].reshape(-1)
-            r, u, q, x = a[:n], a[n : 2 * n], a[2 * n : 3 * n], a[3 * n :]
-            before, h = z[s, t, I1:].reshape(-1), z[s, t + 1, I1:].reshape(-1)
+            np.dot(M[s, : 3 * H], stacked[s, t], gates[s, t, : 3 * H])
+            np.dot(M_input_part, stacked[s, t, :first_h], gates[s, t, 3 * H :])
+            blocks = gates[s, t].reshape(-1)
+            r = blocks[:n]
+            z = blocks[n : 2 * n]
+            recurrent = blocks[2 * n : 3 * n]
+            candidate = blocks[3 * n :]  # takes the place of its input part
+            before = stacked[s, t, first_h:].reshape(-1)
+            h = stacked[s, t + 1, first_h:].reshape(-1)
             for j in range(n):
-                r[j], u[j] = _sigmoid(r[j]), _sigmoid(u[j])
-                x[j] = _tanh(x[j] + r[j] * q[j])  # the candidate takes the place of its input part
-                h[j] = x[j] + u[j] * (before[j] - x[j])
+                r[j] = _sigmoid(r[j])
+                z[j] = _sigmoid(z[j])
+                candidate[j] = _tanh(candidate[j] + r[j] * recurrent[j])
+                h[j] = candidate[j] + z[j] * (before[j] - candidate[j])
 
 
-@compiled
-def _gru_backward(M, z, gates, dout, dh, dM, dx):
+@kernel
+def _gru_backward(M, stacked, gates, dout, dh, dM, dx):
     """As ``_lstm_backward``."""
     S, T, G, B = gates.shape
-    H, K, one = G // 4, z.shape[2], z.dtype.type(1)
-    n, I1, steps = H * B, K - H, max(1, COLUMNS // B)
-    d, many_d, many_z = (
-        np.empty((G, B), z.dtype),
-        np.empty((G, steps * B), z.dtype),
-        np.zeros((K, steps * B), z.dtype),
-    )
-    flat, part, part_n, back = (
-        d.reshape(-1),
-        np.empty((3 * H, K), z.dtype),
-        np.empty((H, I1), z.dtype),
-        np.empty((H, B), z.dtype),
-    )
-    dr, du, dq, dn, through = (
-        flat[:n],
-        flat[n : 2 * n],
-        flat[2 * n : 3 * n],
-        flat[3 * n :],
-        back.reshape(-1),
-    )
+    H = G // 4
+    K = stacked.shape[2]
+    n = H * B
+    first_h = K - H
+    one = stacked.dtype.type(1)
+    steps = max(1, COLUMNS // B)
+    d_gates = np.empty((G, B), stacked.dtype)
+    d_blocks = d_gates.reshape(-1)
+    dr = d_blocks[:n]
+    dz = d_blocks[n : 2 * n]
+    d_recurrent = d_blocks[2 * n : 3 * n]
+    d_candidate = d_blocks[3 * n :]
+    many_d = np.empty((G, steps * B), stacked.dtype)
+    many_stacked = np.zeros((K, steps * B), stacked.dtype)
+    product = np.empty((3 * H, K), stacked.dtype)
+    product_input_part = np.empty((H, first_h), stacked.dtype)
+    dh_through_U = np.empty((H, B), stacked.dtype)
+    through_U = dh_through_U.reshape(-1)
+    dx_input_part = np.empty((first_h - 1, B), stacked.dtype)
     for s in range(S):
-        MT, NT, dhs = M[s, : 3 * H].T.copy(), M[s, 3 * H :, : I1 - 1].T.copy(), dh[s].reshape(-1)
-        extra = np.empty((I1 - 1, B), z.dtype)
+        M_transposed = M[s, : 3 * H].T.copy()
+        M_input_part_transposed = M[s, 3 * H :, : first_h - 1].T.copy()
+        dh_now = dh[s].reshape(-1)
         many_d[:] = 0
         for t in range(T - 1, -1, -1):
-            a, before, from_above = (
-                gates[s, t].reshape(-1),
-                z[s, t, I1:].reshape(-1),
-                dout[s, t].reshape(-1),
-            )
-            r, u, q, x = a[:n], a[n : 2 * n], a[2 * n : 3 * n], a[3 * n :]
+            blocks = gates[s, t].reshape(-1)
+            r = blocks[:n]
+            z = blocks[n : 2 * n]
+            recurrent = blocks[2 * n : 3 * n]
+            candidate = blocks[3 * n :]
+            before = stacked[s, t, first_h:].reshape(-1)
+            from_above = dout[s, t].reshape(-1)
             for j in range(n):
-                e = dhs[j] + from_above[j]
-                dn[j] = e * (one - u[j]) * (one - x[j] * x[j])
-                dq[j] = dn[j] * r[j]
-                dr[j] = dn[j] * q[j] * r[j] * (one - r[j])
-                du[j] = e * (before[j] - x[j]) * u[j] * (one - u[j])
-                dhs[j] = e * u[j]
-            np.dot(MT[I1:], d[: 3 * H], back)
+                d_h = dh_now[j] + from_above[j]
+                d_candidate[j] = d_h * (one - z[j]) * (one - candidate[j] * candidate[j])
+                d_recurrent[j] = d_candidate[j] * r[j]
+                dr[j] = d_candidate[j] * recurrent[j] * r[j] * (one - r[j])
+                dz[j] = d_h * (before[j] - candidate[j]) * z[j] * (one - z[j])
+                dh_now[j] = d_h * z[j]
+            np.dot(M_transposed[first_h:], d_gates[: 3 * H], dh_through_U)
             for j in range(n):
-                dhs[j] += through[j]
+                dh_now[j] += through_U[j]
             if dx.size:
-                np.dot(MT[: I1 - 1], d[: 3 * H], dx[s, t])
-                np.dot(NT, d[3 * H :], extra)
-                dx[s, t] += extra
+                np.dot(M_transposed[: first_h - 1], d_gates[: 3 * H], dx[s, t])
+                np.dot(M_input_part_transposed, d_gates[3 * H :], dx_input_part)
+                dx[s, t] += dx_input_part
             slot = t % steps * B
-            many_d[:, slot : slot + B] = d
-            many_z[:, slot : slot + B] = z[s, t]
+            many_d[:, slot : slot + B] = d_gates
+            many_stacked[:, slot : slot + B] = stacked[s, t]
             if slot == 0:
-                np.dot(many_d[: 3 * H], many_z.T, part)
-                np.dot(many_d[3 * H :], many_z[:I1].T, part_n)
-                dM[s, : 3 * H] += part
-                dM[s, 3 * H :, :I1] += part_n
+                np.dot(many_d[: 3 * H], many_stacked.T, product)
+                np.dot(many_d[3 * H :], many_stacked[:first_h].T, product_input_part)
+                dM[s, : 3 * H] += product
+                dM[s, 3 * H :, :first_h] += product_input_part
 
 
 class Fused(torch.autograd.Function):
-    """``Fused.apply(x, M, *state) -> (output, *last state)``: x (S or 1, B, T, I), M (S, 4H, K), states (S, B, H). With
-    two states it is an LSTM, M's blocks i f g o; with one a GRU, blocks r, z, recurrent and input part of n. Every call
-    has buffers of its own, so that two graphs can be alive at once. It can be differentiated once.
+    """The compiled loop as an operation of torch: ``output, *last = Fused.apply(x, M, *state)``.
+
+    With two states it is an LSTM, M's blocks i f g o; with one a GRU, its blocks r, z, the
+    recurrent and the input part of n. Every call has buffers of its own, so that two graphs can be
+    alive at once, and hands out copies, so that what a caller does to the output spoils no
+    gradient. It can be differentiated once.
     """
 
     @staticmethod
-    def forward(ctx, x, M, *state):
-        (S, G, K), (B, T, I) = M.shape, x.shape[1:]
-        z, gates = x.new_empty(S, T + 1, K, B), x.new_empty(S, T, G, B)
-        z[:, :T, :I], z[:, :, I], z[:, 0, I + 1 :] = x.permute(0, 2, 3, 1), 1.0, state[0].mT
-        saved = [M.contiguous(), z]
+    def forward(ctx: Any, x: Tensor, M: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
+        """Run the loop.
+
+        Args:
+            ctx: What torch gives to both passes.
+            x: ``(S or 1, B, T, I)``; one input may be shared by all models.
+            M: ``(S, 4H, K)``, all weights, K = I + 1 + H.
+            *state: ``h`` or ``h, c``, each ``(S, B, H)``.
+
+        Returns:
+            The hidden states ``(S, B, T, H)`` and the last state, as the state given.
+        """
+        S, G, K = M.shape
+        B, T, inputs = x.shape[1:]
+        H = G // 4
+        stacked = x.new_empty(S, T + 1, K, B)
+        stacked[:, :T, :inputs] = x.permute(0, 2, 3, 1)
+        stacked[:, :, inputs] = 1.0
+        stacked[:, 0, inputs + 1 :] = state[0].mT
+        gates = x.new_empty(S, T, G, B)
         if len(state) == 2:
-            saved.append(x.new_empty(S, T + 1, G // 4, B))
-            saved[2][:, 0] = state[1].mT
-        saved.append(gates)
-        (_lstm_forward if len(state) == 2 else _gru_forward)(
-            *(part.detach().numpy() for part in saved)
-        )
+            c = x.new_empty(S, T + 1, H, B)
+            c[:, 0] = state[1].mT
+            saved = [M.contiguous(), stacked, c, gates]
+            run = _lstm_forward
+        else:
+            saved = [M.contiguous(), stacked, gates]
+            run = _gru_forward
+        run(*(part.detach().numpy() for part in saved))
         ctx.save_for_backward(*saved)
         ctx.shared = len(x) < S
         ctx.set_materialize_grads(False)
-        output = z[:, 1:, I + 1 :].permute(0, 3, 1, 2)
-        last = [z[:, T, I + 1 :], *(c[:, T] for c in saved[2:-1])]
-        return output, *(part.mT.clone(memory_format=ROWS) for part in last)
+        hidden = stacked[:, 1:, inputs + 1 :].permute(0, 3, 1, 2)
+        # A copy with the batch still the innermost in memory: what follows then sums in the same
+        # order as ever.
+        output = x.new_empty_strided((S, B, T, H), (T * H * B, 1, H * B, B)).copy_(hidden)
+        last = [stacked[:, T, inputs + 1 :].mT.clone(memory_format=_ROWS)]
+        if len(state) == 2:
+            last.append(c[:, T].mT.clone(memory_format=_ROWS))
+        return output, *last
 
     @staticmethod
-    def backward(ctx, dout, *dlast):
-        if (
-            torch.is_grad_enabled()
-        ):  # create_graph=True: without this, a second derivative could be missing unseen
+    def backward(ctx: Any, dout: Tensor | None, *dlast: Tensor | None) -> tuple[Tensor | None, ...]:
+        """The gradients of x, M and the state, from those of the output and of the last state."""
+        # create_graph=True: without this, a second derivative could be missing unseen
+        if torch.is_grad_enabled():
             raise RuntimeError(
-                "the compiled loop cannot be differentiated twice: set layer.fast = False before the call"
+                "the compiled loop cannot be differentiated twice: "
+                "set layer.fast = False before the call"
             )
-        M, z, *rest = ctx.saved_tensors
-        (S, T, G, B), I = rest[-1].shape, z.shape[2] - M.shape[1] // 4 - 1
-        given = lambda d, shape, order: (
-            z.new_zeros(shape) if d is None else d.permute(order).clone(memory_format=ROWS)
-        )
-        dout = given(dout, (S, T, G // 4, B), (0, 2, 3, 1))
-        dstate = [
-            given(d, (S, G // 4, B), (0, 2, 1)) for d in dlast
-        ]  # copies: the kernel overwrites them
-        dM, dx = (
-            torch.zeros_like(M),
-            z.new_empty((S, T, I, B) if ctx.needs_input_grad[0] else (0, 0, 0, 0)),
-        )
-        kernel = _lstm_backward if len(dstate) == 2 else _gru_backward
-        kernel(*(part.numpy() for part in (M, z, *rest, dout, *dstate, dM, dx)))
-        dx = dx.permute(0, 3, 1, 2) if dx.numel() else None
-        return (
-            dx.sum(0, keepdim=True) if ctx.shared and dx is not None else dx,
-            dM,
-            *(d.mT for d in dstate),
-        )
+        M, stacked, *rest = ctx.saved_tensors
+        S, T, G, B = rest[-1].shape
+        H = G // 4
+        inputs = stacked.shape[2] - H - 1
+
+        def given(gradient: Tensor | None, shape: tuple, order: tuple) -> Tensor:
+            """A copy with the batch last, which the kernel may overwrite; zeros for None."""
+            if gradient is None:
+                return stacked.new_zeros(shape)
+            return gradient.permute(order).clone(memory_format=_ROWS)
+
+        dout = given(dout, (S, T, H, B), (0, 2, 3, 1))
+        dstate = [given(gradient, (S, H, B), (0, 2, 1)) for gradient in dlast]
+        dM = torch.zeros_like(M)
+        x_counts = ctx.needs_input_grad[0]
+        dx = stacked.new_empty((S, T, inputs, B) if x_counts else (0, 0, 0, 0))
+        run = _lstm_backward if len(dstate) == 2 else _gru_backward
+        run(*(part.numpy() for part in (M, stacked, *rest, dout, *dstate, dM, dx)))
+        dx = dx.permute(0, 3, 1, 2) if x_counts else None
+        if x_counts and ctx.shared:
+            dx = dx.sum(0, keepdim=True)
+        return dx, dM, *(gradient.mT for gradient in dstate)
 
 
-def compile_all():
-    """Compile everything for float32 and float64, about half a minute; kept on disk, so that no reader waits for it."""
-    for dtype in (torch.float32, torch.float64):
-        x, M, h = (
-            torch.zeros(*shape, dtype=dtype) for shape in ((1, 1, 1, 1), (1, 4, 3), (1, 1, 1))
+def _run_once(cell: str, dtype: torch.dtype) -> None:
+    """Load or compile the kernels of a cell, by one step of one unit forward and back."""
+    real = np.float32 if dtype == torch.float32 else np.float64
+    M = np.ones((1, 4, 3), real)
+    stacked = np.ones((1, 2, 3, 1), real)
+    c = np.ones((1, 2, 1, 1), real)
+    gates = np.ones((1, 1, 4, 1), real)
+    dout = np.ones((1, 1, 1, 1), real)
+    dh = np.ones((1, 1, 1), real)
+    dc = np.ones((1, 1, 1), real)
+    dM = np.zeros((1, 4, 3), real)
+    dx = np.ones((1, 1, 1, 1), real)
+    if cell == "lstm":
+        _lstm_forward(M, stacked, c, gates)
+        _lstm_backward(M, stacked, c, gates, dout, dh, dc, dM, dx)
+    else:
+        _gru_forward(M, stacked, gates)
+        _gru_backward(M, stacked, gates, dout, dh, dM, dx)
+
+
+@cache
+def works(cell: str, dtype: torch.dtype) -> bool:
+    """Whether the kernels of a cell, "lstm" or "gru", run: a cache file may have been cut short."""
+    try:
+        _run_once(cell, dtype)
+    except Exception as error:  # whatever a broken file makes of reading it
+        folder = _lstm_forward.stats.cache_path
+        warnings.warn(
+            f"the compiled {cell} cannot be loaded ({type(error).__name__}: {error}), so the "
+            f"layers run their readable loop; deleting numba's files in {folder} may help",
+            stacklevel=2,
         )
-        for state in ((h,), (h, h)):
-            Fused.apply(x.requires_grad_(), M.requires_grad_(), *state)[0].sum().backward()
+        return False
+    return True
+
+
+def compile_all() -> None:
+    """Compile everything for float32 and float64, about half a minute, so that no reader waits."""
+    for cell in ("lstm", "gru"):
+        for dtype in (torch.float32, torch.float64):
+            _run_once(cell, dtype)

@@ -1,33 +1,71 @@
 """Models for the tasks: a recurrent layer with a linear readout at every step."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gatedrnn.layers.recurrent import Recurrent
 
+if TYPE_CHECKING:
+    from gatedrnn.cells import State
+
 
 class SequenceModel(nn.Module):
-    """``prediction, state = model(x)``: x ``([S,] B, T, I)``, prediction ``([S,] B, T, O)``; state as in ``Recurrent``.
-    The readout's parameters carry the leading axis S too: ``V (S, O, H)`` and ``a (S, O)``.
+    """A recurrent layer and a readout: ``prediction, state = model(x)``.
+
+    Attributes:
+        recurrent: The ``Recurrent`` layer.
+        V: ``(S, O, H)``, the readout's matrix; S = 1 for one model.
+        a: ``(S, O)``, the readout's bias.
     """
 
-    def __init__(self, cell, input_size, hidden_size, output_size, seeds=None):
+    def __init__(
+        self,
+        cell: str,
+        input_size: int,
+        hidden_size: int,
+        output_size: int,
+        *,
+        seeds: int | None = None,
+    ):
         super().__init__()
-        self.recurrent = Recurrent(cell, input_size, hidden_size, seeds)
-        self.V = nn.Parameter(torch.empty(seeds or 1, output_size, hidden_size))
-        self.a = nn.Parameter(torch.zeros(seeds or 1, output_size))
+        models = seeds or 1
+        self.recurrent = Recurrent(cell, input_size, hidden_size, seeds=seeds)
+        self.V = nn.Parameter(torch.empty(models, output_size, hidden_size))
+        self.a = nn.Parameter(torch.zeros(models, output_size))
         self.initialise_readout()
 
-    def initialise_readout(self, generators=None):
-        """Torch's own choice for ``nn.Linear``: U(-1/sqrt(H), 1/sqrt(H))."""
+    def initialise_readout(self, generators: Sequence[torch.Generator] | None = None) -> None:
+        """Draw the readout as ``nn.Linear`` does: from U(-1/sqrt(H), 1/sqrt(H)).
+
+        Args:
+            generators: One for each model, as in ``initialise``; by default torch's global one.
+        """
         bound = self.V.shape[-1] ** -0.5
         for s, generator in enumerate(generators or [None] * len(self.V)):
-            for p in (self.V, self.a):
-                p.data[s].uniform_(-bound, bound, generator=generator)
+            self.V.data[s].uniform_(-bound, bound, generator=generator)
+            self.a.data[s].uniform_(-bound, bound, generator=generator)
 
-    def forward(self, x, state=None):
+    def forward(
+        self, x: Tensor, state: Tensor | State | None = None
+    ) -> tuple[Tensor, Tensor | State]:
+        """Run the model over whole sequences.
+
+        Args:
+            x: ``(B, T, I)``; with ``seeds=S`` also ``(S, B, T, I)``.
+            state: As in ``Recurrent``.
+
+        Returns:
+            The predictions ``(B, T, O)``, with seeds ``(S, B, T, O)``, and the last state.
+        """
         output, state = self.recurrent(x, state)
-        prediction = (output if output.ndim == 4 else output[None]) @ self.V.mT[:, None] + self.a[
-            :, None, None
-        ]
-        return (prediction if self.recurrent.seeds else prediction[0]), state
+        if output.ndim == 3:
+            output = output[None]
+        prediction = output @ self.V.mT[:, None] + self.a[:, None, None]
+        if not self.recurrent.seeds:
+            prediction = prediction[0]
+        return prediction, state
