@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from gatedrnn.claims import replications, verdicts
+from gatedrnn.claims.register import panel
 
 JITTER = np.array([-1, 1] * 5)
 
@@ -202,20 +203,23 @@ def test_online(ratios, expected, folder):
 
 
 def tasks(folder, better):
-    """Rows of the twelve tasks; the better cell leads by two margins: {task: cell}, both equal if it is None."""
-    panel = []
+    """Rows of all advised tasks; the better cell leads by two margins: {task: cell}, none if None."""
+    leads = {task: {"lstm": 1, "gru": -1, None: 0}[cell] for task, cell in better.items()}
+    rows = []
     for task, spec in panel().items():
         sign = 1 if spec["better"] == "higher" else -1
-        lead = {"lstm": 2, "gru": -2, None: 0}[better[task]] * sign * spec["margin"]
         base = 50 if "range" in spec else 0.5
-        panel += both("score", base + lead, base, 10, task=task, bias="default", share=1.0)
-    store(folder, "panel", [row | {"error": None} for row in panel])
-    lead = lambda task: {"lstm": 1, "gru": -1, None: 0}[better[task]]
-    store(folder, "strings", both("accuracy", 0.8 + 0.02 * lead("strings"), 0.8, 10, task="three"))
-    noisy = both("accuracy", 0.8 + 0.02 * lead("noisy digits"), 0.8, 5, width=8)
-    store(folder, "quantisation", noisy)
-    store(folder, "language", both("nats", 1.2 - 0.04 * lead("carried text"), 1.2, 5, width=128))
-    store(folder, "online", both("log_mse", -0.1 * lead("arm online"), 0.0, 10, stream="arm"))
+        lstm = base + 2 * leads[task] * sign * spec["margin"]
+        rows += both("score", lstm, base, 10, task=task, bias="default", share=1.0)
+    store(folder, "panel", [row | {"error": None} for row in rows])
+    strings = 0.8 + 0.02 * leads["strings"]
+    store(folder, "strings", both("accuracy", strings, 0.8, 10, task="three"))
+    noisy = 0.8 + 0.02 * leads["noisy digits"]
+    store(folder, "quantisation", both("accuracy", noisy, 0.8, 5, width=8))
+    text = 1.2 - 0.04 * leads["carried text"]
+    store(folder, "language", both("nats", text, 1.2, 5, width=128))
+    arm = -0.1 * leads["arm online"]
+    store(folder, "online", both("log_mse", arm, 0.0, 10, stream="arm"))
 
 
 def advice():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from gatedrnn.claims import replications, verdicts
-from gatedrnn.claims.rules.memory import _first_below, longest
+from gatedrnn.claims.rules.memory import first_below, longest
 from gatedrnn.results import NoResults
 
 TEN = range(10)
@@ -105,8 +105,8 @@ def test_gradient_lag(before, after, other, expected, folder):
 
 
 def test_a_curve_that_never_falls_counts_with_its_length():
-    assert _first_below(np.ones(7), 0.001) == 7
-    assert _first_below(np.array([1, 1e-4, 1]), 0.001) == 1
+    assert first_below(np.ones(7), 0.001) == 7
+    assert first_below(np.array([1, 1e-4, 1]), 0.001) == 1
 
 
 def ladder(folder, steps):
