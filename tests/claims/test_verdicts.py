@@ -86,7 +86,7 @@ def run(task, cell, matched, seed, score, losses=None, phase="final", **other):
 
 
 def arms(task, lead, jitter, losses=(None, None), **other):
-    """Ten seeds of the LSTM, of both GRUs and two tuning seeds of each; ``lead`` and ``jitter`` in margins."""
+    """Ten seeds of each model and two tuning seeds; ``lead`` and ``jitter`` in margins."""
     spec = panel()[task]
     gain = (lead + jitter * JITTER) * spec["margin"] * (1 if spec["better"] == "higher" else -1)
     for cell, matched in (("lstm", "reference"), ("gru", "parameters"), ("gru", "hidden size")):
@@ -239,7 +239,7 @@ def test_every_figure_of_a_claim_is_in_its_chapter():
 def test_article_is_a_list_of_the_chapters_claims():
     text = article("performance/speed").splitlines()
     assert [line[:8] for line in text] == ["- **C17:", "- **C18:", "- **C20:"]
-    start = '- **C18: No result.** "Simpler, faster training and inference". Time of a whole sequence, and of'
+    start = '- **C18: No result.** "Simpler, faster training and inference". Time of a whole'
     assert text[1].startswith(start)
     assert "gatedrnn run speed" in text[1]
     with pytest.raises(ValueError, match="no claim belongs to the chapter 'speed'"):
@@ -305,7 +305,7 @@ def test_a_lead_whose_interval_includes_0_is_open(lead, folder):
 
 
 def test_not_worse_is_one_sided(folder):
-    """A small lead with an interval that leaves the margin above only: not equivalent, yet not worse."""
+    """An interval that leaves the margin above only: not equivalent, yet not worse."""
     rows = [row for task in TASKS for row in arms(task, 0.8, 1.0)]
     store(folder, "panel", rows)
     assert set(judged("C13").details.judgement) == {"open"}
@@ -314,9 +314,12 @@ def test_not_worse_is_one_sided(folder):
 
 def test_primary_regimes_differ_and_the_secondary_is_only_printed(folder):
     store_panel(folder, "eeeeeeee")
-    worse = lambda rows: rows.assign(
-        score=rows.score - 90 * ((rows.matched == "hidden size") & (rows.score > 1))
-    )
+
+    def worse(rows):
+        return rows.assign(
+            score=rows.score - 90 * ((rows.matched == "hidden size") & (rows.score > 1))
+        )
+
     change(folder, "panel", worse)
     c13, c14 = judged("C13"), judged("C14")
     assert c13.verdict == "Supported"
@@ -330,7 +333,10 @@ def test_primary_regimes_differ_and_the_secondary_is_only_printed(folder):
 )
 def test_a_task_out_of_range_counts_for_neither(valid, inside, folder):
     store_panel(folder, "eeeeeeoo")
-    tuned = lambda rows: (rows.phase == "tuning") & (rows.task == "speech") & (rows.cell == "lstm")
+
+    def tuned(rows):
+        return (rows.phase == "tuning") & (rows.task == "speech") & (rows.cell == "lstm")
+
     change(
         folder,
         "panel",
@@ -347,7 +353,10 @@ def test_range_takes_the_score_at_the_best_loss_of_the_chosen_rate(folder):
     other = pd.DataFrame(
         [run("speech", "lstm", "reference", 100, None, phase="tuning", learning_rate=0.1)]
     )
-    tuned = lambda rows: (rows.phase == "tuning") & (rows.task == "speech")
+
+    def tuned(rows):
+        return (rows.phase == "tuning") & (rows.task == "speech")
+
     change(
         folder,
         "panel",
@@ -373,8 +382,13 @@ def test_fractions_in_place_of_percentages_are_refused(folder):
 def test_failed_seeds_score_the_worst_possible(folder):
     """An accuracy of 0; for a loss the worst stored score of the task, of any cell."""
     store_panel(folder, "tttttttt")
-    gru = lambda rows: (rows.phase == "final") & (rows.matched == "parameters") & (rows.seed == 3)
-    fail = lambda rows: rows.assign(error=np.where(gru(rows), "out of memory", None))
+
+    def gru(rows):
+        return (rows.phase == "final") & (rows.matched == "parameters") & (rows.seed == 3)
+
+    def fail(rows):
+        return rows.assign(error=np.where(gru(rows), "out of memory", None))
+
     worst = pd.DataFrame([run("chorales", "rnn", "parameters", 0, 74.0)])
     change(folder, "panel", lambda rows: pd.concat([fail(rows), worst]))
     details = judged("C13").details.set_index("label")
@@ -382,7 +396,10 @@ def test_failed_seeds_score_the_worst_possible(folder):
     assert details.difference["chorales"] == pytest.approx(-1.0)
     change(folder, "panel", lambda rows: rows.assign(error=None, score=rows.score.mask(gru(rows))))
     assert judged("C13").details.set_index("label").difference["speech"] == pytest.approx(-6.4)
-    lost = lambda rows: rows.assign(score=rows.score.mask(rows.task == "language"))
+
+    def lost(rows):
+        return rows.assign(score=rows.score.mask(rows.task == "language"))
+
     change(folder, "panel", lost)
     assert judged("C13").verdict == "No result"
     assert "every run of language failed" in judged("C13").effect
@@ -423,7 +440,7 @@ def test_a_row_less_is_no_result(edit, folder):
 
 
 def store_small(folder, leads):
-    """``leads``: for each task the GRU's lead on small and on all data, and its jitter, in margins."""
+    """``leads``: a task's lead of the GRU on small and on all data, its jitter; in margins."""
     rows = []
     for task, (few, full, jitter) in zip(["speech", "chorales", "language"], leads, strict=True):
         for share in (0.02, 0.05, 0.1, 0.25, 1.0):
@@ -463,9 +480,10 @@ def test_small_data(leads, expected, folder):
 
 def test_small_data_averages_the_small_shares_and_needs_each(folder):
     store_small(folder, [FOR, FOR, FOR])
-    more = lambda rows: rows.assign(
-        score=rows.score + 3 * ((rows.share == 0.05) & (rows.cell == "gru"))
-    )
+
+    def more(rows):
+        return rows.assign(score=rows.score + 3 * ((rows.share == 0.05) & (rows.cell == "gru")))
+
     change(folder, "small_data", more)
     few, change_ = judged("C15").details.difference[:2]
     assert (few, change_) == pytest.approx((3, 3))
@@ -544,7 +562,7 @@ def judgements(words):
 
 
 def test_convergence_censors_and_leaves_out_what_nobody_reaches(folder):
-    """A seed that never arrives counts with the 1,000 steps of the training; adding is solved by no seed at all."""
+    """A seed that never arrives counts with the 1,000 steps; two tasks are solved by none."""
     store_times(folder, [np.array([300] * 5 + [np.inf] * 5)] + [400] * 5 + [np.inf] * 2)
     rows = pd.read_csv(folder / "panel.csv")
     rows["curve"] = rows.curve.mask(rows.task.isin(["adding", "recall"]), curve(np.ones(10)))
@@ -564,7 +582,10 @@ def test_convergence_that_nobody_reaches_is_inconclusive(folder):
 
 def test_convergence_counts_a_failed_seed_as_never(folder):
     store_times(folder, [400] * 8)
-    failed = lambda rows: (rows.matched == "parameters") & (rows.seed == 0)
+
+    def failed(rows):
+        return (rows.matched == "parameters") & (rows.seed == 0)
+
     change(
         folder,
         "panel",
@@ -611,7 +632,7 @@ def test_convergence_needs_one_budget_and_both_files(folder):
 
 
 def store_speed(folder, **ratios):
-    """``ratios``: for "kernel_mode" a share of fast shapes (0.9), a share of slow ones (1.0), the rest at 0.95."""
+    """``ratios``: for "kernel_mode" the shares of fast (0.9) and slow shapes (1.0); else 0.95."""
     rows = []
     for claim in load()[16:17]:
         for kernel, mode in product(["default", "native"], ["training", "inference", "step"]):
@@ -727,7 +748,7 @@ def test_memory(ratios, expected, folder):
 
 
 def store_factorial(folder, gate, launch):
-    """Log seconds: ``gate[H]`` for the fourth block, ``launch[H]`` for a product a gate, and a large effect of H, B."""
+    """Log seconds: ``gate[H]`` a fourth block, ``launch[H]`` products a gate, much for H and B."""
     rows = []
     for H, B, (cell, products, reset) in product([32, 64, 128, 256, 512], [1, 64], VARIANTS):
         log = (
@@ -755,7 +776,10 @@ def store_factorial(folder, gate, launch):
 )
 def test_gates(small, middle, large, expected, folder):
     kinds = dict(zip([32, 64, 128, 256, 512], [small, middle, middle, middle, large], strict=True))
-    strong = lambda name: {H: 1.0 if kind == name else 0.1 for H, kind in kinds.items()}
+
+    def strong(name):
+        return {H: 1.0 if kind == name else 0.1 for H, kind in kinds.items()}
+
     store_factorial(folder, strong("gate"), strong("launch"))
     found = judged("C20")
     assert found.verdict == expected
@@ -773,9 +797,10 @@ def test_gates_share_is_the_one_by_hand(folder):
     np.testing.assert_allclose(judged("C20").details.difference, expected)
     assert gates([32, 512], [1, 64], expected + 1e-9).word == "Not supported"
     assert gates([32, 512], [1, 64], expected - 1e-9).word == "Supported"
-    slower = lambda rows: rows.assign(
-        seconds=rows.seconds * np.where(rows.cell == "cifg", np.exp(1.5), 1)
-    )
+
+    def slower(rows):
+        return rows.assign(seconds=rows.seconds * np.where(rows.cell == "cifg", np.exp(1.5), 1))
+
     change(
         folder, "factorial", slower
     )  # the two with three blocks differ: 1.5 (g - c/3)^2, and 4/3 c^2 among the three
@@ -793,8 +818,11 @@ BUDGET = ["speech", "pixels", "chorales", "language", "traffic"]
 
 
 def store_quality(folder, default, native):
-    """Both cells learn alike by the step; ``default`` and ``native``: the GRU's seconds a step on each task, the LSTM
-    needs 1. Where it is None, both need 1 and the seeds differ in both directions."""
+    """Both cells learn alike by the step, for which the LSTM needs a second.
+
+    ``default`` and ``native``: the GRU's seconds a step on each task. Where it is None, both need 1
+    and the seeds differ in both directions.
+    """
     rows, updates = [], []
     for task, *seconds in zip(BUDGET, default, native, strict=True):
         gru = [np.linspace(1, 0.1, 10) + 0.1 * sign * (None in seconds) for sign in JITTER]
@@ -837,8 +865,11 @@ def test_quality_for_time(default, native, expected, folder):
 
 
 def test_loss_over_time_by_hand(folder):
-    """The LSTM's best loss: 4, then 2 from second 2 (a later 3 is worse), then 1 from second 4. The GRU, twice as fast,
-    is done after 2 seconds: the common time is seconds 1 to 2. The LSTM stays at 4; the GRU is at 2, then 1."""
+    """The LSTM's best loss: 4, then 2 from second 2 (a later 3 is worse), then 1 from second 4.
+
+    The GRU, twice as fast, is done after 2 seconds: the common time is seconds 1 to 2. The LSTM
+    stays at 4; the GRU is at 2, then 1.
+    """
     losses = np.array([4, 2, 3, 1.0])
     points = json.dumps([[k + 1, 0, loss, 0] for k, loss in enumerate(losses)])
     store_quality(folder, [0.5] * 5, [0.5] * 5)
@@ -857,7 +888,10 @@ def test_loss_over_time_by_hand(folder):
         "score",
         "curve",
     ]  # as a run that ended with an error is stored
-    failed = lambda rows: (rows.cell == "gru") & (rows.seed == 1)
+
+    def failed(rows):
+        return (rows.cell == "gru") & (rows.seed == 1)
+
     change(
         folder,
         "panel",
@@ -890,7 +924,7 @@ def test_quality_for_time_without_rows(folder):
 
 
 def test_every_missing_file_is_no_result(folder):
-    """With all files every claim has a verdict; without any one of them, the claims that name it have none."""
+    """Without any one of the files, the claims that name it have no verdict."""
     store_times(folder, [400] * 8)
     store_small(folder, [FOR] * 3)
     store_speed(folder)

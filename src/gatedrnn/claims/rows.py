@@ -109,9 +109,14 @@ def both_cells(
     """
     lstm = _final(study, task, "lstm", "reference", bias, share)
     gru = _final(study, task, "gru", matched, bias, share)
-    if list(lstm.seed) != list(gru.seed):
-        raise lacking(study, f"the two cells have different seeds on {task}")
+    _need_same_seeds(study, lstm, gru, task)
     return lstm, gru
+
+
+def _need_same_seeds(study, lstm, gru, place):
+    """NoResults unless the rows of the two cells, in their order, are of the same seeds."""
+    if list(lstm.seed) != list(gru.seed):
+        raise lacking(study, f"the two cells have different seeds on {place}")
 
 
 def _final(study, task, cell, matched, bias, share):
@@ -337,8 +342,9 @@ def pair(
         Two arrays of numbers, one a seed.
 
     Raises:
-        NoResults: Not all seeds are there.
+        NoResults: Not all seeds are there, or the cells have different seeds.
     """
-    lstm = arm(study, column, seeds, cell="lstm", matched="reference", **where)
-    gru = arm(study, column, seeds, cell="gru", matched=matched, **where)
-    return lstm.astype(float), gru.astype(float)
+    lstm = _arm_rows(study, column, seeds, {"cell": "lstm", "matched": "reference", **where})
+    gru = _arm_rows(study, column, seeds, {"cell": "gru", "matched": matched, **where})
+    _need_same_seeds(study, lstm, gru, ", ".join(map(str, where.values())))
+    return lstm[column].to_numpy(float), gru[column].to_numpy(float)

@@ -1,4 +1,4 @@
-"""The rules of the application claims and the criteria of R2 and R5, every branch on made-up rows."""
+"""The rules of the application claims and the criteria of R2 and R5, on made-up rows."""
 
 import json
 
@@ -24,7 +24,7 @@ def judged(id):
 
 
 def both(column, lstm, gru, seeds, spread=0.0, **where):
-    """Rows of the LSTM and of both GRUs around two values; the LSTM's seeds alternate by ``spread``."""
+    """Rows of the LSTM, whose seeds alternate by ``spread``, and of both GRUs."""
     for seed in range(seeds):
         value = lstm + spread * JITTER[seed]
         yield where | {
@@ -192,7 +192,10 @@ def test_a_latency_less_is_no_result(folder):
 )
 def test_online(ratios, expected, folder):
     names = ("switching", "mackey-glass", "arm")
-    spread = lambda k: 0.2 if (expected, k) == ("Mixed", 2) else 1e-3
+
+    def spread(k):
+        return 0.2 if (expected, k) == ("Mixed", 2) else 1e-3
+
     rows = [
         row
         for k, s in enumerate(names)
@@ -203,7 +206,7 @@ def test_online(ratios, expected, folder):
 
 
 def tasks(folder, better):
-    """Rows of all advised tasks; the better cell leads by two margins: {task: cell}, none if None."""
+    """Rows of all advised tasks; the better cell, {task: cell or None}, leads by two margins."""
     leads = {task: {"lstm": 1, "gru": -1, None: 0}[cell] for task, cell in better.items()}
     rows = []
     for task, spec in panel().items():
@@ -357,7 +360,9 @@ def test_both_cells_must_lie_within_the_range_at_their_best_rate(folder):
 
 @pytest.mark.parametrize(("useful", "spread"), [((100, 40), 60), ((44, 40), 20)])
 def test_a_useful_context_that_varies_is_no_evidence(useful, spread, folder):
-    lstm = lambda row: row["useful"] + spread * JITTER[row["seed"]] * (row["cell"] == "lstm")
+    def lstm(row):
+        return row["useful"] + spread * JITTER[row["seed"]] * (row["cell"] == "lstm")
+
     store(
         folder,
         "language",

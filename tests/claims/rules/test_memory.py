@@ -1,4 +1,4 @@
-"""The rules of the memory claims and the criteria of the replications, every branch on made-up rows."""
+"""The rules of the memory claims and the criteria of the replications, on made-up rows."""
 
 import json
 
@@ -72,7 +72,10 @@ def test_control_is_inconclusive_when_the_interval_is_wide(folder):
 
 def gradients(folder, before, after, other):
     """Made-up curves that fall below the mark at these lags, {cell: lag}."""
-    curve = lambda lag: json.dumps([1.0] * lag + [1e-4] * (200 - lag))
+
+    def curve(lag):
+        return json.dumps([1.0] * lag + [1e-4] * (200 - lag))
+
     rows = []
     for bias, cells in (
         ("default", ("rnn", "lstm", "gru")),
@@ -99,7 +102,9 @@ def gradients(folder, before, after, other):
     ],
 )
 def test_gradient_lag(before, after, other, expected, folder):
-    pack = lambda lags: dict(zip(("rnn", "lstm", "gru"), lags, strict=True))
+    def pack(lags):
+        return dict(zip(("rnn", "lstm", "gru"), lags, strict=True))
+
     gradients(folder, pack(before), pack(after), other)
     assert word("C06") == expected
 
@@ -217,7 +222,10 @@ def leads(folder, slope, spread=0.0):
     for task, lengths in REGIME["C09"]["tasks"].items():
         for n in lengths:
             made = both(0, 0, phase="final", task=task, length=n, bias="default")
-            gain = lambda seed, n=n: (slope + spread * JITTER[seed]) * np.log2(n)
+
+            def gain(seed, n=n):
+                return (slope + spread * JITTER[seed]) * np.log2(n)
+
             rows += [
                 row | {"quality": row["value"] + (row["cell"] == "gru") * gain(row["seed"])}
                 for row in made
@@ -239,6 +247,14 @@ def test_length_slope(slope, spread, expected, folder):
     assert word("C09") == expected
 
 
+@pytest.mark.parametrize(("slope", "expected"), [(-1.1, "Supported"), (-0.9, "Inconclusive")])
+def test_a_fall_below_the_margin_is_no_support(slope, expected, folder):
+    """The margin of C09 is one point: below it a fall counts for nothing, however sure it is."""
+    assert REGIME["C09"]["margin"] == 1.0
+    leads(folder, slope, 0.3)
+    assert word("C09") == expected
+
+
 @pytest.mark.parametrize(
     ("at_one", "slope", "spread", "expected"),
     [
@@ -252,7 +268,10 @@ def test_length_slope(slope, spread, expected, folder):
 def test_complexity(at_one, slope, spread, expected, folder):
     rows = []
     for order in REGIME["C10"]["orders"]:
-        lead = lambda seed, order=order: at_one + (slope + spread * JITTER[seed]) * (order - 1)
+
+        def lead(seed, order=order):
+            return at_one + (slope + spread * JITTER[seed]) * (order - 1)
+
         made = both(0, 0, 0.5, phase="final", task=f"markov {order}")
         rows += [
             row | {"loss": row["value"] + (row["cell"] == "gru") * lead(row["seed"])}
@@ -489,3 +508,27 @@ def test_r7(folder):
     assert list(replications.table("R7").holds) == ["pass"] * 7
     store(folder, "languages", [row | {"tokens": 0.8} for row in rows])
     assert list(replications.table("R7").holds) == ["fail"] * 6 + ["pass"]
+
+
+def paired_rows(order=TEN, gru_seeds=TEN):
+    """Seeds that differ a lot and a lead of 8 points in each: only paired seeds can show it."""
+    for task in ("accumulate", "clear", "latch", "overwrite"):
+        lead = 0.08 if task in ("accumulate", "clear") else 0.0
+        for seed in order:
+            where = {"phase": "final", "task": task}
+            lstm = {"cell": "lstm", "matched": "reference", "seed": seed}
+            yield where | lstm | {"accuracy": 0.1 + 0.08 * seed + lead}
+        for seed, stored_as in zip(TEN, gru_seeds, strict=True):
+            for matched in ("parameters", "hidden size"):
+                gru = {"cell": "gru", "matched": matched, "seed": stored_as}
+                yield where | gru | {"accuracy": 0.1 + 0.08 * seed}
+
+
+def test_cells_are_paired_by_seed_in_whatever_order_the_rows_stand(folder):
+    store(folder, "control", paired_rows(order=[3, 1, 4, 0, 5, 9, 2, 6, 8, 7]))
+    assert word("C05") == "Supported"
+
+
+def test_cells_with_different_seeds_are_no_result(folder):
+    store(folder, "control", paired_rows(gru_seeds=range(100, 110)))
+    assert word("C05") == "No result"
