@@ -297,6 +297,15 @@ def test_a_lead_of_exactly_the_margin_is_better_and_less_is_equivalent(folder):
         assert judged("C13").details.judgement[0] == judgement
 
 
+def test_the_order_of_the_stored_rows_is_of_no_account(folder):
+    store_panel(folder, "eeeeeeoo")
+    expected = judged("C13")
+    change(folder, "panel", lambda rows: rows.sample(frac=1, random_state=0))
+    found = judged("C13")
+    assert found.effect == expected.effect
+    pd.testing.assert_frame_equal(found.details, expected.details)
+
+
 @pytest.mark.parametrize("lead", [2, -2])
 def test_a_lead_whose_interval_includes_0_is_open(lead, folder):
     store(folder, "panel", [row for task in TASKS for row in arms(task, lead, 5)])

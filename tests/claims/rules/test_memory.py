@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from gatedrnn.claims import replications, verdicts
+from gatedrnn.claims.rules import memory
 from gatedrnn.claims.rules.memory import first_below, longest
 from gatedrnn.results import NoResults
 
@@ -16,6 +17,11 @@ REGIME = {claim.id: claim.regime | claim.parameters for claim in verdicts.load()
 
 
 pytestmark = pytest.mark.usefixtures("folder")  # no test reads the stored results
+
+
+@pytest.fixture(autouse=True)
+def _few_resamples(monkeypatch):
+    monkeypatch.setattr(memory, "RESAMPLES", 200)
 
 
 def store(folder, study, rows):
@@ -151,6 +157,21 @@ def test_ladder(steps, expected, folder):
     assert word("C07") == expected
 
 
+def test_a_correlation_whose_interval_includes_0_is_no_support(folder):
+    """Seven seeds rank the cells by their gates and three the other way."""
+    steps = dict(zip(CELLS, (900, 800, 700, 600, 500), strict=True))
+    ladder(folder, steps)
+    rows = pd.read_csv(folder / "ablations.csv")
+    turned = rows.seed > 6
+    rows.loc[turned, "solved_at"] = 1400 - rows.cell[turned].map(steps)
+    rows.to_csv(folder / "ablations.csv", index=False)
+    ruling = memory.ladder(**REGIME["C07"])
+    whole = ruling.findings[-1]
+    assert whole.difference >= whole.margin
+    assert whole.low < 0
+    assert ruling.word == "Inconclusive"
+
+
 def reach(folder, lstm, gru, horizons):
     """A seed solves every length up to the given one of its cell."""
     rows = []
@@ -209,6 +230,19 @@ def test_long_range(lstm, gru, horizons, expected, folder):
         )
         rows.to_csv(folder / "long_range.csv", index=False)
     assert word("C08") == expected
+
+
+def test_a_length_that_half_of_the_seeds_solve_is_no_support(folder):
+    """The ratio is 2, but a seed less and it is 1."""
+    reach(folder, {"adding": 100}, {"adding": 50}, (100, 100))
+    rows = pd.read_csv(folder / "long_range.csv")
+    half = (rows.cell == "lstm") & (rows.seed > 4) & (rows.length == 100)
+    rows["quality"] = rows.quality.mask(half, 20.0)
+    rows.to_csv(folder / "long_range.csv", index=False)
+    adding = next(f for f in memory.long_range(**REGIME["C08"]).findings if f.label == "adding")
+    assert adding.difference == 2
+    assert adding.low == 1
+    assert adding.judgement == "open"
 
 
 def test_longest_length_is_the_largest_that_half_of_the_seeds_solve():
