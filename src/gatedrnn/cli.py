@@ -71,9 +71,9 @@ def verdicts(args):
 
 
 def bench(args):
-    from gatedrnn.studies.performance import engine
+    from gatedrnn.studies import bench as timed
 
-    engine.renew() if args.renew else engine.main()
+    timed.renew() if args.renew else timed.main()
 
 
 def run(args):

@@ -1,55 +1,63 @@
-"""How long one step takes when samples come one by one, with and without load. (C22)
+"""How long one step takes when samples come one by one, with and without load.
 
-``nn.LSTM`` and ``nn.GRU``, one sequence, one step of 13 inputs, state carried, no gradient, float32, one thread, wall
-time. The cells take turns, step by step, 4,000 steps each after 200 that are not counted. ``default``: with oneDNN,
-``native``: without. ``busy``: while as many processes as the machine has cores do nothing but count. ``p50``, ``p99``
-and ``worst`` are in milliseconds; ``ratio``: the LSTM's median over the GRU's.
+For C22. ``nn.LSTM`` and ``nn.GRU``, one sequence, one step of 13 inputs, state carried, no
+gradient, float32, one thread, wall time. The cells take turns, step by step, 4,000 steps each after
+200 that are not counted. ``default``: with oneDNN, ``native``: without. ``busy``: while as many
+processes as the machine has cores do nothing but count. ``p50``, ``p99`` and ``worst`` are in
+milliseconds; ``ratio``: the LSTM's median over the GRU's.
 """
 
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import product
 
 import numpy as np
 import torch
 from torch import nn
 
 from gatedrnn import reproducible
-from gatedrnn.measure.timing import environment
 from gatedrnn.reproduce import onednn
-from gatedrnn.studies.protocol import units
+from gatedrnn.results import Store
+from gatedrnn.studies.protocol import MACHINE, machine, units
 
-ALONE, KEYS = True, ["kernel", "load", "width", "matched"]
-COLUMNS = [f"{cell}_{name}" for cell in ("lstm", "gru") for name in ("p50", "p99", "worst")]
-COLUMNS += ["ratio", "steps", "cpu", "torch", "threads"]
-WIDTHS, STEPS, WARM, INPUTS = (32, 64, 128, 256), 4000, 200, 13
+ALONE = True
+KEYS = ["kernel", "load", "width", "matched"]
+TIMES = ("p50", "p99", "worst")
+COLUMNS = [
+    *(f"lstm_{name}" for name in TIMES),
+    *(f"gru_{name}" for name in TIMES),
+    "ratio",
+    "steps",
+    *MACHINE,
+]
+WIDTHS = (32, 64, 128, 256)
+STEPS = 4000
+WARM = 200  # steps that are not counted
+INPUTS = 13
 
 
-def grid(store):
+def grid(store: Store) -> list[dict]:
     """Every kernel, load, size and way of matching."""
-    return [
-        {"kernel": kernel, "load": load, "width": width, "matched": matched}
-        for kernel in ("default", "native")
-        for load in ("alone", "busy")
-        for width in WIDTHS
-        for matched in ("parameters", "hidden size")
-    ]
+    values = (("default", "native"), ("alone", "busy"), WIDTHS, ("parameters", "hidden size"))
+    return [dict(zip(KEYS, setting, strict=True)) for setting in product(*values)]
 
 
 PHASES = [grid]  # about a minute; leave the machine alone while it runs
 
 
 @contextmanager
-def busy(load):
-    """One counting process for each core, if the load is "busy"."""
+def busy(load: str) -> Iterator[None]:
+    """One counting process for each core inside a ``with`` block, if the load is "busy"."""
     number = os.cpu_count() if load == "busy" else 0
-    processes = [
-        subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)
-    ]
+    command = [sys.executable, "-c", "while True: pass"]
+    processes = [subprocess.Popen(command) for _ in range(number)]
     try:
-        time.sleep(0.5 if processes else 0.0)  # until they count
+        if processes:
+            time.sleep(0.5)  # until they count
         yield
     finally:
         for process in processes:
@@ -58,13 +66,22 @@ def busy(load):
 
 
 @torch.no_grad()
-def milliseconds(layers, steps, warm=WARM):
-    """The wall time of each step of each layer, {name: array (steps,)}, the layers taken in turns."""
-    x, states, times = (
-        torch.randn(1, 1, INPUTS),
-        dict.fromkeys(layers),
-        {name: [] for name in layers},
-    )
+def milliseconds(
+    layers: dict[str, nn.Module], steps: int, warm: int = WARM
+) -> dict[str, np.ndarray]:
+    """The wall time of each step of some layers, taken in turns.
+
+    Args:
+        layers: torch's layers by name, with 13 inputs.
+        steps: how many are counted.
+        warm: how many are made before.
+
+    Returns:
+        For each layer ``(steps,)``.
+    """
+    x = torch.randn(1, 1, INPUTS)
+    states = dict.fromkeys(layers)
+    times = {name: [] for name in layers}
     for _ in range(warm + steps):
         for name, layer in layers.items():
             start = time.perf_counter()
@@ -73,26 +90,19 @@ def milliseconds(layers, steps, warm=WARM):
     return {name: 1000 * np.array(values[warm:]) for name, values in times.items()}
 
 
-def measure(call):
-    """One row."""
+def measure(call: dict) -> list[dict]:
+    """One row: both cells in turns."""
     reproducible(dtype=torch.float32)
-    layers = {"lstm": nn.LSTM(INPUTS, call["width"], batch_first=True)}
-    layers |= {
-        "gru": nn.GRU(
-            INPUTS, units("gru", call["matched"], call["width"], INPUTS), batch_first=True
-        )
+    width = call["width"]
+    layers = {
+        "lstm": nn.LSTM(INPUTS, width, batch_first=True),
+        "gru": nn.GRU(INPUTS, units("gru", call["matched"], width, INPUTS), batch_first=True),
     }
     with busy(call["load"]), onednn(call["kernel"] == "default"):
         times = milliseconds(layers, STEPS)
-    row = call | {"steps": STEPS, "ratio": np.median(times["lstm"]) / np.median(times["gru"])}
+    row = {"steps": STEPS, "ratio": np.median(times["lstm"]) / np.median(times["gru"])}
     for cell, values in times.items():
-        found = {"p50": np.median(values), "p99": np.quantile(values, 0.99), "worst": values.max()}
-        row |= {f"{cell}_{name}": round(float(value), 5) for name, value in found.items()}
-    return [
-        row
-        | {
-            name: value
-            for name, value in environment().items()
-            if name in ("cpu", "torch", "threads")
-        }
-    ]
+        found = (np.median(values), np.quantile(values, 0.99), values.max())
+        for name, value in zip(TIMES, found, strict=True):
+            row[f"{cell}_{name}"] = round(float(value), 5)
+    return [call | row | machine()]

@@ -1,117 +1,128 @@
-"""Accuracy for bytes: noisy spoken digits with few weights, in 32 bits and in eight. (C21)
+"""Accuracy for bytes: noisy spoken digits with few weights, in 32 bits and in eight.
 
-Single digits with normal noise of standard deviation 1, where the coefficients' own is 1, in training and test. Five
-seeds, 1,000 steps of 32 recordings. ``width``, the units of the LSTM, are size bins; GRU and CIFG have as many
-parameters or, the GRU only, as many units. The learning rate, of {0.003, 0.01, 0.03}, is the one with the highest
-validation accuracy on two tuning seeds in half the steps, for each cell and width (the GRU tuned at equal parameters).
-``accuracy``: on the test part; ``accuracy_int8``: after every row of the weight matrices has been rounded to 255 steps
-between plus and minus its largest weight (biases stay). ``bytes_int8``: a byte a weight, four a bias and a row's
-scale.
+For C21. Single digits with normal noise of standard deviation 1, where the coefficients' own is 1,
+in training and test. Five seeds, 1,000 steps of 32 recordings. ``width``, the units of the LSTM,
+are size bins; GRU and CIFG have as many parameters or, the GRU only, as many units. The learning
+rate, of {0.003, 0.01, 0.03}, is the one with the highest validation accuracy on two tuning seeds in
+half the steps, for each cell and width (the GRU tuned at equal parameters). ``accuracy``: on the
+test part; ``accuracy_int8``: after every row of the weight matrices has been rounded to 255 steps
+between plus and minus its largest weight (biases stay). ``bytes_int8``: a byte a weight, four a
+bias and a row's scale.
 """
 
 import torch
 
-from gatedrnn import reproducible
-from gatedrnn.studies.protocol import MODELS, RUN, TUNING_SEEDS, as_rows, units
+from gatedrnn.layers.sequence_model import SequenceModel
+from gatedrnn.results import Store
+from gatedrnn.studies.protocol import (
+    MODELS,
+    RUN,
+    TUNED,
+    Model,
+    arm,
+    as_rows,
+    best_rates,
+    is_tuning,
+    make_call,
+    training,
+    tuning_calls,
+    units,
+)
 from gatedrnn.tasks.base import score
 from gatedrnn.tasks.real.speech import SpokenDigits
-from gatedrnn.training.train import Config, train
+from gatedrnn.training.train import Config
 
 KEYS = ["phase", "width", "cell", "matched", "learning_rate", "seed"]
-COLUMNS = [*RUN, "valid_accuracy", "accuracy", "accuracy_int8", "bytes", "bytes_int8"]
-WIDTHS, RATES, STEPS, LENGTH, TASK = (
-    (4, 8, 16, 32, 64),
-    (3e-3, 1e-2, 3e-2),
-    1000,
-    50,
-    SpokenDigits(noise=1.0),
-)
-SEEDS, ARMS = list(range(5)), [*MODELS, ("cifg", "parameters")]
+MEASURED = ["valid_accuracy", "accuracy", "accuracy_int8", "bytes", "bytes_int8"]
+COLUMNS = [*RUN, *MEASURED]
+WIDTHS = (4, 8, 16, 32, 64)
+RATES = (3e-3, 1e-2, 3e-2)
+STEPS = 1000
+LENGTH = 50  # frames
+TASK = SpokenDigits(noise=1.0)
+SEEDS = list(range(5))
+CIFG = Model("cifg", "parameters")
 
 
-def tuning(store):
+def tuning(store: Store) -> list[dict]:
     """Every learning rate on the two tuning seeds, once for each cell and width."""
-    arms = (ARMS[0], ARMS[2], ARMS[3])
-    return [
-        _call("tuning", width, arm, rate, TUNING_SEEDS)
-        for width in WIDTHS
-        for arm in arms
-        for rate in RATES
-    ]
+    models = (*TUNED, CIFG)
+    return tuning_calls([arm(model, width=width) for width in WIDTHS for model in models], RATES)
 
 
-def final(store):
+def final(store: Store) -> list[dict]:
     """The five seeds at the chosen rate."""
-    rows = store.rows()
-    tuned = rows[rows.phase == "tuning"].fillna({"valid_accuracy": 0})
-    mean = tuned.groupby(["width", "cell", "learning_rate"]).valid_accuracy.mean()
+    best = best_rates(store.rows(), by=("width", "cell"), column="valid_accuracy", highest=True)
     return [
-        _call("final", w, arm, mean[w, arm[0]].idxmax().item(), SEEDS)
-        for w in WIDTHS
-        for arm in ARMS
+        make_call("final", arm(model, width=width), best[width, model.cell], SEEDS)
+        for width in WIDTHS
+        for model in (*MODELS, CIFG)
     ]
-
-
-def _call(phase, width, arm, rate, seeds):
-    return {
-        "phase": phase,
-        "width": width,
-        "cell": arm[0],
-        "matched": arm[1],
-        "learning_rate": rate,
-        "seeds": seeds,
-    }
 
 
 PHASES = [tuning, final]  # about half an hour of one core
 
 
-def config(call):
+def config(call: dict) -> Config:
     """The ``Config`` of a call."""
-    steps = STEPS if call["phase"] == "final" else STEPS // 2
-    size = units(call["cell"], call["matched"], call["width"], 13)
-    options = {"learning_rate": call["learning_rate"], "evaluate_every": 50, "cosine": True}
-    return Config(TASK, call["cell"], size, LENGTH, tuple(call["seeds"]), steps, **options)
-
-
-def measure(call):
-    """Train the seeds of a call; the final ones are tested; a row a seed."""
-    reproducible(dtype=torch.float32)
-    run = train(config(call), progress=False)
-    run.model.load_state_dict(run.best)
-    measured = {"valid_accuracy": accuracy(run.model, "valid")}
-    if call["phase"] == "final":
-        measured |= {"accuracy": accuracy(run.model, "test")}
-        sizes = [(p[0].numel(), p[0].shape[0]) for p in matrices(run.model)]
-        biases = sum(p[0].numel() for p in run.model.parameters()) - sum(n for n, _ in sizes)
-        quantise(run.model)
-        measured |= {"accuracy_int8": accuracy(run.model, "test")}
-        weights, rows = (sum(column) for column in zip(*sizes, strict=True))
-        measured |= {"bytes": [4 * (weights + biases)] * len(call["seeds"])}
-        measured |= {"bytes_int8": [weights + 4 * (biases + rows)] * len(call["seeds"])}
-    empty = dict.fromkeys(COLUMNS[len(RUN) :])
-    return as_rows(
-        call,
-        run,
-        [empty | {k: v[s] for k, v in measured.items()} for s in range(len(call["seeds"]))],
+    return Config(
+        TASK,
+        call["cell"],
+        units(call["cell"], call["matched"], call["width"], TASK.input_size),
+        LENGTH,
+        tuple(call["seeds"]),
+        STEPS // 2 if is_tuning(call) else STEPS,
+        learning_rate=call["learning_rate"],
+        evaluate_every=50,
+        cosine=True,
     )
 
 
+def measure(call: dict) -> list[dict]:
+    """Train the seeds of a call; the final ones are tested; a row a seed."""
+    with training(call, config(call)) as run:
+        model, number = run.model, len(call["seeds"])
+        model.load_state_dict(run.best)
+        columns = {name: [None] * number for name in MEASURED}
+        columns["valid_accuracy"] = accuracy(model, "valid")
+        if not is_tuning(call):
+            columns["accuracy"] = accuracy(model, "test")
+            columns["bytes"] = [bytes_of(model)] * number
+            columns["bytes_int8"] = [bytes_int8(model)] * number
+            quantise(model)
+            columns["accuracy_int8"] = accuracy(model, "test")
+        measured = [{name: values[s] for name, values in columns.items()} for s in range(number)]
+        return as_rows(call, run, measured)
+
+
 @torch.no_grad()
-def accuracy(model, part):
-    """The share of right answers of each model, a list."""
+def accuracy(model: SequenceModel, part: str) -> list[float]:
+    """The share of right answers of each seed on a part."""
     batch = TASK.part(part, LENGTH)
-    return score("cross_entropy", model(batch.x)[0], batch).tolist()
+    return score(TASK.loss, model(batch.x)[0], batch).tolist()
 
 
-def matrices(model):
-    """The weight matrices of the S models, (S, rows, columns) each."""
+def matrices(model: SequenceModel) -> list[torch.Tensor]:
+    """The weight matrices of the S models, ``(S, rows, columns)`` each."""
     return [model.recurrent.W, model.recurrent.U, model.V]
 
 
+def bytes_of(model: SequenceModel) -> int:
+    """The bytes of one model's weights in 32 bits."""
+    return 4 * sum(p[0].numel() for p in model.parameters())
+
+
+def bytes_int8(model: SequenceModel) -> int:
+    """The bytes with a byte a weight, four for each bias and for the scale of each row."""
+    weights = sum(p[0].numel() for p in matrices(model))
+    scales = sum(p[0].shape[0] for p in matrices(model))
+    biases = sum(p[0].numel() for p in model.parameters()) - weights
+    return weights + 4 * (biases + scales)
+
+
 @torch.no_grad()
-def quantise(model):
-    """Round every row of the weight matrices to the eight-bit numbers -127 to 127 times the row's scale, in place."""
+def quantise(model: SequenceModel) -> None:
+    """Round every row of the weight matrices to -127 to 127 times the row's scale, in place."""
     for p in matrices(model):
         scale = p.abs().amax(-1, keepdim=True).clamp(min=1e-12) / 127
         p.copy_((p / scale).round() * scale)

@@ -1,12 +1,14 @@
-"""Which digit came first? Strings of spoken digits, the noise they stand, and the order of frames. (C25)
+"""Which digit came first? Strings of spoken digits, the noise they stand, and the order of frames.
 
-``three``: at the end of each of three digits in a row, say the first; ``shuffled``: the same on the frames of a string
-in a random order; ``one``: single digits. Ten seeds, 2,000 steps of 32 strings, the first 40 frames of each recording;
-the LSTM has 16 units, the GRUs as many or as many parameters, the RNN as many units. The learning rate, of {0.003,
-0.01, 0.03}, is that of the lowest validation loss on two tuning seeds in half the steps (the GRU tuned at equal
-parameters; ``shuffled`` takes the rates of ``three``). ``accuracy``: the share of the 600 test strings answered right
-at their end. ``ends``: the same at each end. ``noisy``, ``cut``: (noise or frames kept, accuracy) at the last end, on
-test strings with normal noise, or with fewer frames of each recording, neither of which was trained on.
+For C25. ``three``: at the end of each of three digits in a row, say the first; ``shuffled``: the
+same on the frames of a string in a random order; ``one``: single digits. Ten seeds, 2,000 steps of
+32 strings, the first 40 frames of each recording; the LSTM has 16 units, the GRUs as many or as
+many parameters, the RNN as many units. The learning rate, of {0.003, 0.01, 0.03}, is that of the
+lowest validation loss on two tuning seeds in half the steps (the GRU tuned at equal parameters;
+``shuffled`` takes the rates of ``three``). ``accuracy``: the share of the 600 test strings answered
+right at their end. ``ends``: the same at each end. ``noisy``, ``cut``: (noise or frames kept,
+accuracy) at the last end, on test strings with normal noise, or with fewer frames of each
+recording, neither of which was trained on.
 """
 
 import json
@@ -14,10 +16,24 @@ from dataclasses import replace
 
 import torch
 
-from gatedrnn import reproducible
-from gatedrnn.studies.protocol import MODELS, RUN, SEEDS, TUNING_SEEDS, as_rows, units
+from gatedrnn.layers.sequence_model import SequenceModel
+from gatedrnn.results import Store
+from gatedrnn.studies.protocol import (
+    MODELS,
+    PLAIN_RNN,
+    RUN,
+    SEEDS,
+    TUNED,
+    arm,
+    best_rates,
+    is_tuning,
+    make_call,
+    train_and_test,
+    tuning_calls,
+    units,
+)
 from gatedrnn.tasks.real.speech import DigitStrings
-from gatedrnn.training.train import Config, train
+from gatedrnn.training.train import Config
 
 KEYS = ["phase", "task", "cell", "matched", "learning_rate", "seed"]
 COLUMNS = [*RUN, "accuracy", "ends", "noisy", "cut"]
@@ -26,87 +42,99 @@ TASKS = {
     "shuffled": DigitStrings(shuffled=True),
     "one": DigitStrings(count=1),
 }
-RATES, STEPS, WIDTH, LENGTH = (3e-3, 1e-2, 3e-2), 2000, 16, 40
-NOISES, CUTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0), (4, 6, 8, 10, 12, 15, 20, 30, 40)
-ARMS = [*MODELS, ("rnn", "hidden size")]
+TUNED_AS = {"three": "three", "shuffled": "three", "one": "one"}  # whose rate a task takes
+RATES = (3e-3, 1e-2, 3e-2)
+STEPS = 2000
+WIDTH = 16
+LENGTH = 40  # frames kept of a recording
+NOISES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)  # standard deviations
+CUTS = (4, 6, 8, 10, 12, 15, 20, 30, 40)  # frames
 
 
-def tuning(store):
+def tuning(store: Store) -> list[dict]:
     """Every learning rate on the two tuning seeds, once for each cell."""
-    arms = (ARMS[0], ARMS[2], ARMS[3])
-    return [
-        _call("tuning", t, arm, rate, TUNING_SEEDS)
-        for t in ("three", "one")
-        for arm in arms
-        for rate in RATES
-    ]
+    models = (*TUNED, PLAIN_RNN)
+    arms = [arm(model, task=task) for task in ("three", "one") for model in models]
+    return tuning_calls(arms, RATES)
 
 
-def final(store):
+def final(store: Store) -> list[dict]:
     """The ten seeds at the chosen rate."""
-    rows = store.rows()
-    tuned = rows[rows.phase == "tuning"].fillna({"valid": float("inf")})
-    mean = tuned.groupby(["task", "cell", "learning_rate"]).valid.mean()
-    rate = lambda t, cell: mean["one" if t == "one" else "three", cell].idxmin().item()
-    return [_call("final", t, arm, rate(t, arm[0]), SEEDS) for t in TASKS for arm in ARMS]
-
-
-def _call(phase, task, arm, rate, seeds):
-    return {
-        "phase": phase,
-        "task": task,
-        "cell": arm[0],
-        "matched": arm[1],
-        "learning_rate": rate,
-        "seeds": seeds,
-    }
+    best = best_rates(store.rows(), by=("task", "cell"))
+    return [
+        make_call("final", arm(model, task=task), best[TUNED_AS[task], model.cell], SEEDS)
+        for task in TASKS
+        for model in (*MODELS, PLAIN_RNN)
+    ]
 
 
 PHASES = [tuning, final]  # about half an hour of one core
 
 
-def config(call):
+def config(call: dict) -> Config:
     """The ``Config`` of a call."""
-    steps, size = (
-        STEPS if call["phase"] == "final" else STEPS // 2,
-        units(call["cell"], call["matched"], WIDTH, 13),
-    )
-    options = {"learning_rate": call["learning_rate"], "evaluate_every": 100, "cosine": True}
+    task = TASKS[call["task"]]
     return Config(
-        TASKS[call["task"]], call["cell"], size, LENGTH, tuple(call["seeds"]), steps, **options
+        task,
+        call["cell"],
+        units(call["cell"], call["matched"], WIDTH, task.input_size),
+        LENGTH,
+        tuple(call["seeds"]),
+        STEPS // 2 if is_tuning(call) else STEPS,
+        learning_rate=call["learning_rate"],
+        evaluate_every=100,
+        cosine=True,
     )
 
 
-def measure(call):
+def measure(call: dict) -> list[dict]:
     """Train the seeds of a call; the final ones are tested; a row a seed."""
-    reproducible(dtype=torch.float32)
-    run = train(config(call), progress=False)
-    if call["phase"] == "tuning":
-        return as_rows(call, run, [dict.fromkeys(COLUMNS[len(RUN) :]) for _ in call["seeds"]])
-    run.model.load_state_dict(run.best)
-    return as_rows(call, run, tested(run.model, TASKS[call["task"]]))
+
+    def test(run):
+        return tested(run.model, TASKS[call["task"]])
+
+    return train_and_test(call, config(call), test, COLUMNS)
 
 
 @torch.no_grad()
-def at_ends(model, task, length=LENGTH):
-    """The share of right answers of each model at each end of the test strings, (S, count)."""
+def at_ends(model: SequenceModel, task: DigitStrings, length: int = LENGTH) -> torch.Tensor:
+    """The share of right answers of each seed at each end of the test strings.
+
+    Args:
+        model: S trained models.
+        task: the strings.
+        length: frames kept of each recording.
+
+    Returns:
+        ``(S, digits)``.
+    """
     batch = task.part("test", length)
-    right, end = model(batch.x)[0].argmax(-1) == batch.y, batch.mask.cumsum(1) * batch.mask
-    return torch.stack([right[:, end == k].double().mean(-1) for k in range(1, task.count + 1)], 1)
+    right = model(batch.x)[0].argmax(-1) == batch.y
+    end = batch.mask.cumsum(1) * batch.mask  # 1 at the first end, 2 at the second, ...
+    shares = [right[:, end == k].double().mean(-1) for k in range(1, task.count + 1)]
+    return torch.stack(shares, 1)
 
 
-def tested(model, task):
-    """What is measured of each model, a list of dicts."""
+def tested(model: SequenceModel, task: DigitStrings) -> list[dict]:
+    """What is measured of each seed."""
     ends = at_ends(model, task).tolist()
-    noisy = {noise: at_ends(model, replace(task, noise=noise))[:, -1].tolist() for noise in NOISES}
-    cut = {frames: at_ends(model, task, frames)[:, -1].tolist() for frames in CUTS}
-    curve = lambda found, s: json.dumps([[x, round(values[s], 4)] for x, values in found.items()])
+    noisy = {}
+    for noise in NOISES:
+        noisy[noise] = at_ends(model, replace(task, noise=noise))[:, -1].tolist()
+    cut = {}
+    for frames in CUTS:
+        cut[frames] = at_ends(model, task, frames)[:, -1].tolist()
     return [
         {
-            "accuracy": share[-1],
-            "ends": json.dumps(share),
-            "noisy": curve(noisy, s),
-            "cut": curve(cut, s),
+            "accuracy": shares[-1],
+            "ends": json.dumps(shares),
+            "noisy": _curve(noisy, s),
+            "cut": _curve(cut, s),
         }
-        for s, share in enumerate(ends)
+        for s, shares in enumerate(ends)
     ]
+
+
+def _curve(found, s):
+    """The pairs (value, accuracy) of a seed as JSON."""
+    return json.dumps([[value, round(shares[s], 4)] for value, shares in found.items()])

@@ -1,0 +1,1 @@
+"""Studies of the cells themselves, without training."""

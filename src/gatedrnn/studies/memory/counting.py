@@ -1,120 +1,154 @@
-"""Words a^n b^n: how far beyond the longest word of the training does a trained network count? (C08, C33, R1)
+"""Words a^n b^n: how far beyond the longest word of the training does a trained network count?
 
-After Weiss, Goldberg and Yahav 2018: 10 units, words of n = 1 to 100, Adam at 1e-2 falling to 0 along half a cosine,
-2,400 steps, ten seeds. ``words``: a batch holds 32 words drawn at random ("drawn"), or all 100 ("all"), which was added
-when the first had been run, at a third of the words the pilot of the rule took, and is dearer. Besides the cells of
-that paper (one layer each) the GRU of as many parameters as the LSTM, and both with chrono initialisation. ``horizon``
-is the largest n such that all words of 5 to n letters a are closed exactly: every scored symbol is the likeliest.
-``slope``: by how much the largest ``|c|`` (``|h|`` in a cell without c) grows a step, fitted over the letters a from
-the 51st to the 500th; ``highest``: the largest ``|h|`` on a^500 b^500; ``trajectory``: the state that is largest after
-a^500 at every tenth step of that word.
+For C08, C33 and replication R1, after Weiss, Goldberg and Yahav 2018: 10 units, words of n = 1 to
+100, Adam at 1e-2 falling to 0 along half a cosine, 2,400 steps, ten seeds. ``words``: a batch holds
+32 words drawn at random ("drawn"), or all 100 ("all"), which was added when the first had been run,
+at a third of the words the pilot of the rule took, and is dearer. Besides the cells of that paper
+(one layer each) the GRU of as many parameters as the LSTM, and both with chrono initialisation.
+
+``horizon`` is the largest n such that all words of 5 to n letters a are closed exactly: every
+scored symbol is the likeliest. ``slope``: by how much the largest ``|c|`` (``|h|`` in a cell
+without c) grows a step, fitted over the letters a from the 51st to the 500th; ``highest``: the
+largest ``|h|`` on a^500 b^500; ``trajectory``: the state that is largest after a^500 at every tenth
+step of that word.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from gatedrnn import reproducible
-from gatedrnn.studies.protocol import RUN, SEEDS, as_rows, units
+from gatedrnn.layers.sequence_model import SequenceModel
+from gatedrnn.results import Store
+from gatedrnn.studies.protocol import (
+    BIAS,
+    GRU_SAME_PARAMETERS,
+    GRU_SAME_SIZE,
+    LSTM,
+    PLAIN_RNN,
+    RUN,
+    SEEDS,
+    Model,
+    arm,
+    as_rows,
+    rounded,
+    training,
+    units,
+)
+from gatedrnn.tasks.base import Batch
 from gatedrnn.tasks.languages import AnBn
-from gatedrnn.training.train import Config, train
+from gatedrnn.training.train import Config
 
 KEYS = ["words", "cell", "matched", "bias", "seed"]
 COLUMNS = [*RUN, "horizon", "slope", "highest", "trajectory"]
-WIDTH, TRAINED, FIRST, LONGEST, STEPS, RATE = 10, 100, 5, 500, 2400, 1e-2
+WIDTH = 10
+TRAINED = 100  # the longest word of the training, in letters a
+FIRST = 5  # the shortest word that the horizon asks for
+LONGEST = 500  # the longest word tested
+BLOCK = 50  # words tested at a time
+STEPS = 2400
+RATE = 1e-2
+# Model and initial bias, on words drawn at random.
 ARMS = [
-    ("lstm", "reference", "default"),
-    ("gru", "parameters", "default"),
-    ("gru", "hidden size", "default"),
-    ("rnn_relu", "hidden size", "default"),
-    ("lstm", "reference", "chrono"),
-    ("gru", "parameters", "chrono"),
-    ("gru_before", "hidden size", "default"),
-    ("gru_noreset", "hidden size", "default"),
-    ("rnn", "hidden size", "default"),
+    (LSTM, "default"),
+    (GRU_SAME_PARAMETERS, "default"),
+    (GRU_SAME_SIZE, "default"),
+    (Model("rnn_relu", "hidden size"), "default"),
+    (LSTM, "chrono"),
+    (GRU_SAME_PARAMETERS, "chrono"),
+    (Model("gru_before", "hidden size"), "default"),
+    (Model("gru_noreset", "hidden size"), "default"),
+    (PLAIN_RNN, "default"),
 ]
-
-
-ALL = [
-    ("lstm", "reference"),
-    ("gru", "hidden size"),
-]  # the other GRUs would take a quarter of an hour more
+# On all words; the other GRUs would take a quarter of an hour more.
+ON_ALL_WORDS = [(LSTM, "default"), (GRU_SAME_SIZE, "default")]
 
 
 @dataclass(frozen=True)
 class AllWords(AnBn):
     """Every word from n = 1 to ``length``, whatever the size of the batch."""
 
-    _draw = lambda self, generator, B, N: self.words(range(1, N + 1))
+    def _draw(self, generator: torch.Generator, B: int, length: int) -> Batch:
+        return self.words(range(1, length + 1))
 
 
-def drawn(store):
+def drawn(store: Store) -> list[dict]:
     """Every cell, its ten seeds together, on words drawn at random."""
-    return [_call("drawn", *arm) for arm in ARMS]
+    return [arm(model, words="drawn", bias=bias) | {"seeds": SEEDS} for model, bias in ARMS]
 
 
-def whole(store):
+def whole(store: Store) -> list[dict]:
     """The two cells on all words at every step."""
-    return [_call("all", cell, how, "default") for cell, how in ALL]
+    return [arm(model, words="all", bias=bias) | {"seeds": SEEDS} for model, bias in ON_ALL_WORDS]
 
 
 PHASES = [drawn, whole]  # about 12 and 5 minutes of one core
 
 
-def _call(words, cell, matched, bias):
-    return {"words": words, "cell": cell, "matched": matched, "bias": bias, "seeds": SEEDS}
-
-
-def config(call):
+def config(call: dict) -> Config:
     """The ``Config`` of a call."""
-    size = units(call["cell"], call["matched"], WIDTH, AnBn.input_size)
-    bias = None if call["bias"] == "default" else call["bias"]
-    options = {"learning_rate": RATE, "cosine": True, "bias": bias, "evaluate_every": 120}
-    task = AnBn() if call["words"] == "drawn" else AllWords()
-    return Config(task, call["cell"], size, TRAINED, tuple(call["seeds"]), STEPS, **options)
+    return Config(
+        AnBn() if call["words"] == "drawn" else AllWords(),
+        call["cell"],
+        units(call["cell"], call["matched"], WIDTH, AnBn.input_size),
+        TRAINED,
+        tuple(call["seeds"]),
+        STEPS,
+        learning_rate=RATE,
+        cosine=True,
+        bias=BIAS[call["bias"]],
+        evaluate_every=120,
+    )
 
 
-def measure(call):
-    """Train the seeds of a call, then count; a row a seed."""
-    reproducible(dtype=torch.float32)
-    run = train(config(call), progress=False)
-    return as_rows(call, run, counted(run.model))
+def measure(call: dict) -> list[dict]:
+    """Train the seeds of a call, then let their last weights count; a row a seed."""
+    with training(call, config(call)) as run:
+        return as_rows(call, run, counted(run.model))
 
 
 @torch.no_grad()
-def counted(model):
-    """For each model its horizon and how its state moves on a^500 b^500, a list of dicts."""
-    exact = torch.cat(
-        [closes(model, range(n, n + 50)) for n in range(1, LONGEST, 50)], 1
-    )  # (S, LONGEST)
-    horizons = FIRST - 1 + exact[:, FIRST - 1 :].long().cumprod(1).sum(1)
-    x = AnBn().words([LONGEST]).x
-    h, _, gates = model.recurrent(x, trace=True)
+def counted(model: SequenceModel) -> list[dict]:
+    """For each seed its horizon, and how its state moves on a^500 b^500."""
+    horizons = measured_horizons(model)
+    h, _, gates = model.recurrent(AnBn().words([LONGEST]).x, trace=True)
     state = gates.get("c", h)[:, 0]  # (S, T, H)
     largest = state[:, : LONGEST + 1].abs().amax(-1).numpy()  # after # and each a
     slopes = np.polyfit(np.arange(51, LONGEST + 1), largest[:, 51:].T, 1)[0]
     unit = state[:, LONGEST].abs().argmax(-1)
     paths = state[torch.arange(len(state)), ::10, unit].numpy()
+    highest = h.abs().amax((1, 2, 3))
     return [
         {
-            "horizon": int(n),
-            "slope": float(slope),
-            "highest": float(top),
-            "trajectory": json.dumps([*map(_digits, path)]),
+            "horizon": horizons[s],
+            "slope": float(slopes[s]),
+            "highest": float(highest[s]),
+            "trajectory": json.dumps([rounded(value, 5) for value in paths[s]]),
         }
-        for n, slope, top, path in zip(
-            horizons, slopes, h.abs().amax((1, 2, 3)), paths, strict=True
-        )
+        for s in range(len(horizons))
     ]
 
 
-def closes(model, counts):
-    """Whether each word a^n b^n is closed exactly, ``(S, len(counts))``."""
+def measured_horizons(model: SequenceModel) -> list[int]:
+    """For each seed the largest n such that all words from ``FIRST`` to n are closed exactly."""
+    blocks = [closes(model, range(n, n + BLOCK)) for n in range(1, LONGEST, BLOCK)]
+    exact = torch.cat(blocks, 1)  # (S, LONGEST)
+    right_in_a_row = exact[:, FIRST - 1 :].long().cumprod(1).sum(1)
+    return (FIRST - 1 + right_in_a_row).tolist()
+
+
+def closes(model: SequenceModel, counts: Sequence[int]) -> torch.Tensor:
+    """Whether each word a^n b^n is closed exactly.
+
+    Args:
+        model: S trained models.
+        counts: the n.
+
+    Returns:
+        ``(S, len(counts))``.
+    """
     batch = AnBn().words(list(counts))
-    return ((model(batch.x)[0].argmax(-1) == batch.y) | ~batch.mask).all(-1)
-
-
-def _digits(value):
-    return float(f"{value:.5g}")
+    right = model(batch.x)[0].argmax(-1) == batch.y
+    return (right | ~batch.mask).all(-1)

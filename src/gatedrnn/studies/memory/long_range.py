@@ -1,138 +1,154 @@
-"""How far back can each cell reach? Tasks of growing length, ten seeds, two initial biases. (C08, C09, C12, R3)
+"""How far back can each cell reach? Tasks of growing length, ten seeds, two initial biases.
 
-Adding, recall and pixels with a blank tail, where the length is what must be bridged; spoken digits cut short and
-windows of text, where a longer sequence holds more to read (these at the default bias only). LSTM and GRUs as in
-``training``, 32 units for adding and recall. Learning rates are those that the tuning of ``panel`` chose for the cell
-and the task, with chrono initialisation on adding and recall those of ``convergence``. Training stops when every seed
-has solved the task. ``solved_at``: the first evaluated step with a validation loss of at most 1 % of the best answer
-without memory, -1 if there is none (always for real data). ``quality``, in points: accuracy on the test part for
-pixels and speech; for the others the share of that answer's loss, or of the constant answer's, that the best weights
-removed. ``test_error`` and ``test_accuracy``: their loss and score on the test part, or on 1,000 new sequences.
+For C08, C09, C12 and replication R3. Adding, recall and pixels with a blank tail, where the length
+is what must be bridged; spoken digits cut short and windows of text, where a longer sequence holds
+more to read (these at the default bias only). LSTM and GRUs as in ``panel``, 32 units for adding
+and recall. Learning rates are those that the tuning of ``panel`` chose for the cell and the task,
+with chrono initialisation on adding and recall those of ``convergence``. Training stops when every
+seed has solved the task.
+
+``solved_at``: the first evaluated step with a validation loss of at most 1 % of the best answer
+without memory, -1 if there is none (always for real data). ``quality``, in points: accuracy on the
+test part for pixels and speech; for the others the share of that answer's loss, or of the constant
+answer's, that the best weights removed. ``test_error`` and ``test_accuracy``: their loss and score
+on the test part, or on 1,000 new sequences.
 """
+
+from typing import Any
 
 import numpy as np
 import torch
 
-from gatedrnn import reproducible, results
-from gatedrnn.stats import steps_to
-from gatedrnn.studies.protocol import BIAS, MODELS, RUN, SEEDS, as_rows, units
+from gatedrnn.results import Store
+from gatedrnn.studies.protocol import (
+    BIAS,
+    GRU_SAME_PARAMETERS,
+    GRU_SAME_SIZE,
+    PLAIN_RNN,
+    RUN,
+    SEEDS,
+    SOLVED,
+    TUNED,
+    Model,
+    arm,
+    make_call,
+    rate_of_earlier_study,
+    solved_at,
+    train_and_test,
+    units,
+)
 from gatedrnn.tasks.base import generator, loss, score
 from gatedrnn.tasks.memory import Adding, DelayedRecall
 from gatedrnn.tasks.real.images import PixelDigits
 from gatedrnn.tasks.real.speech import SpokenDigits
 from gatedrnn.tasks.real.text import Characters
-from gatedrnn.training.train import Config, train
+from gatedrnn.training.train import Config, Run
 
 KEYS = ["phase", "task", "length", "cell", "matched", "bias", "learning_rate", "seed"]
 COLUMNS = [*RUN, "solved_at", "quality", "test_error", "test_accuracy"]
 WIDTHS = {"adding": 32, "recall": 32, "pixels": 16, "speech": 8, "language": 64}
 STEPS = {"adding": 2000, "recall": 2000, "pixels": 1000, "speech": 600, "language": 600}
-LENGTHS = {"adding": (50, 100, 200, 400), "recall": (25, 50, 100, 200), "pixels": (98, 198, 298)}
+BRIDGED = {"adding": (50, 100, 200, 400), "recall": (25, 50, 100, 200), "pixels": (98, 198, 298)}
 CUT = {"speech": (12, 25, 50), "language": (25, 50, 100)}
-TASKS = {"adding": Adding, "recall": DelayedRecall, "pixels": PixelDigits, "speech": SpokenDigits}
-TASKS["language"] = Characters
-TWO = {**BIAS, "two": 2.0}
+SCANNED = 98  # the steps of a digit without a tail
+TESTED = 1000  # new sequences
 
 
-def reach(store):
-    """The tasks that must bridge a length, at equal parameters, both biases; then the shorter ones at equal size."""
-    equal = [MODELS[0], MODELS[2]]
+def reach(store: Store) -> list[dict]:
+    """The tasks that must bridge a length, both biases; the shorter ones; then other models."""
     made = [
-        (task, n, m, b)
-        for b in ("default", "chrono")
-        for task in LENGTHS
-        for n in LENGTHS[task]
-        for m in equal
+        _call(task, length, model, bias)
+        for bias in ("default", "chrono")
+        for task, lengths in BRIDGED.items()
+        for length in lengths
+        for model in TUNED
     ]
-    made += [(task, n, m, "default") for task in CUT for n in CUT[task] for m in equal]
-    made += [(task, n, MODELS[2], "two") for task, n in (("adding", 200), ("recall", 100))]
-    made += [("adding", 200, ("rnn", "hidden size"), "default")]
-    made += [(task, n, MODELS[1], "default") for task in LENGTHS for n in LENGTHS[task]]
-    return [_call(*arm) for arm in made]
+    made += [
+        _call(task, length, model, "default")
+        for task, lengths in CUT.items()
+        for length in lengths
+        for model in TUNED
+    ]
+    made += [
+        _call("adding", 200, GRU_SAME_PARAMETERS, "two"),
+        _call("recall", 100, GRU_SAME_PARAMETERS, "two"),
+        _call("adding", 200, PLAIN_RNN, "default"),
+    ]
+    made += [
+        _call(task, length, GRU_SAME_SIZE, "default")
+        for task, lengths in BRIDGED.items()
+        for length in lengths
+    ]
+    return made
 
 
 PHASES = [reach]  # about an hour and a half of one core
 
 
-def _call(task, length, model, bias):
-    cell, matched = model
-    call = {
-        "phase": "final",
-        "task": task,
-        "length": length,
-        "cell": cell,
-        "matched": matched,
-        "bias": bias,
+def _call(task: str, length: int, model: Model, bias: str) -> dict:
+    rate = rate_of_earlier_study(task, model.cell, bias)
+    return make_call("final", arm(model, task=task, length=length, bias=bias), rate, SEEDS)
+
+
+def make_task(name: str, length: int) -> Any:
+    """The task of that name; pixels get a blank tail up to the length."""
+    if name == "pixels":
+        return PixelDigits(tail=length - SCANNED)
+    kinds = {
+        "adding": Adding,
+        "recall": DelayedRecall,
+        "speech": SpokenDigits,
+        "language": Characters,
     }
-    return call | {"learning_rate": rate(task, cell, bias), "seeds": SEEDS}
+    return kinds[name]()
 
 
-def rate(task, cell, bias):
-    """The learning rate of an earlier study's tuning. The plain RNN, which was not tuned, has the smallest of them."""
-    if cell == "rnn":
-        return 1e-3
-    bias, task = ("one" if bias == "two" else bias), task
-    source = "convergence" if bias != "default" and task in ("adding", "recall") else "panel"
-    rows = results.read(source)
-    rows = rows[(rows.phase == "final") & (rows.task == task) & (rows.cell == cell)]
-    return (
-        rows[rows.bias == (bias if source == "convergence" else "default")]
-        .learning_rate.iloc[0]
-        .item()
-    )
-
-
-def config(call):
+def config(call: dict) -> Config:
     """The ``Config`` of a call."""
-    task, length = TASKS[call["task"]], call["length"]
-    task = task(tail=length - 98) if task is PixelDigits else task()
-    until = 0.01 * task.baseline(length) if call["task"] in ("adding", "recall") else None
-    size = units(call["cell"], call["matched"], WIDTHS[call["task"]], task.input_size)
-    options = {"learning_rate": call["learning_rate"], "bias": TWO[call["bias"]], "until": until}
-    options["evaluate_every"] = 50
+    name, length = call["task"], call["length"]
+    task = make_task(name, length)
+    made_up = name in ("adding", "recall")
     return Config(
-        task, call["cell"], size, length, tuple(call["seeds"]), STEPS[call["task"]], **options
+        task,
+        call["cell"],
+        units(call["cell"], call["matched"], WIDTHS[name], task.input_size),
+        length,
+        tuple(call["seeds"]),
+        STEPS[name],
+        learning_rate=call["learning_rate"],
+        bias=BIAS[call["bias"]],
+        until=SOLVED * task.baseline(length) if made_up else None,
+        evaluate_every=50,
     )
 
 
-def measure(call):
+def measure(call: dict) -> list[dict]:
     """Train the seeds of a call, then judge their best weights; a row a seed."""
-    reproducible(dtype=torch.float32)
-    run = train(config(call), progress=False)
-    return as_rows(call, run, judged(run))
+    return train_and_test(call, config(call), judge, COLUMNS)
 
 
 @torch.no_grad()
-def judged(run):
-    """What the study measures of each seed, a list of dicts."""
-    c, task = run.config, run.config.task
+def judge(run: Run) -> list[dict]:
+    """What the study measures of each seed."""
+    task, length = run.config.task, run.config.length
     real = hasattr(task, "part")
-    test = (
-        task.part("test", c.length) if real else task.batch(generator(0, 0, "test"), 1000, c.length)
-    )
-    run.model.load_state_dict(run.best)
+    if real:
+        test = task.part("test", length)
+    else:
+        test = task.batch(generator(0, 0, "test"), TESTED, length)
     prediction = run.model(test.x)[0]
-    errors, accuracies = (
-        loss(task.loss, prediction, test).numpy(),
-        score(task.loss, prediction, test).numpy(),
-    )
-    if isinstance(task, Characters) or not real:
-        quality = 100 * (
-            1 - errors / (task.reference("test", c.length) if real else task.baseline(c.length))
-        )
+    errors = loss(task.loss, prediction, test).numpy()
+    accuracies = score(task.loss, prediction, test).numpy()
+    if not real:
+        quality = 100 * (1 - errors / task.baseline(length))
+    elif isinstance(task, Characters):
+        quality = 100 * (1 - errors / task.reference("test", length))
     else:
         quality = 100 * accuracies
-    curves = [run.history[run.history.seed == seed] for seed in c.seeds]
-    limit = -np.inf if c.until is None else c.until
-    times = [steps_to(curve.step, curve.loss, limit) for curve in curves]
-    return [
-        {
-            "solved_at": int(t) if np.isfinite(t) else -1,
-            "quality": q,
-            "test_error": e,
-            "test_accuracy": a,
-        }
-        for t, q, e, a in zip(
-            times, *(np.float64(v).tolist() for v in (quality, errors, accuracies)), strict=True
-        )
-    ]
+    columns = {
+        "solved_at": solved_at(run),
+        "quality": np.float64(quality).tolist(),
+        "test_error": np.float64(errors).tolist(),
+        "test_accuracy": np.float64(accuracies).tolist(),
+    }
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -1,0 +1,1 @@
+"""Studies of cost, speed and quality on equal terms."""

@@ -1,13 +1,15 @@
-"""Is it the number of gates that costs time? Cells, products and reset varied one by one (C20).
+"""Is it the number of gates that costs time? Cells, products and reset varied one by one.
 
-GRU and CIFG have three gate blocks, the LSTM four. Each is computed with one product for all gates or with one product
-per gate, the GRU with its reset after or before the product, all as plain torch steps without any fused kernel. Time is
-the median of forward and backward over 20 steps in float32 on one thread, with 64 inputs. ``launches``: torch operators
-started, forward and backward; ``macs``: multiply-adds of the products, forward and backward. The rule, in claims.yml,
-asks for the share of the variance of log time, within a hidden size and batch size, that lies between three and four
-blocks.
+For C20, whose rule, in claims.yml, asks for the share of the variance of log time, within a hidden
+size and batch size, that lies between three and four blocks. GRU and CIFG have three gate blocks,
+the LSTM four. Each is computed with one product for all gates or with one product per gate, the GRU
+with its reset after or before the product, all as plain torch steps without any fused kernel. Time
+is the median of forward and backward over 20 steps in float32 on one thread, with 64 inputs.
+``launches``: torch operators started, forward and backward; ``macs``: multiply-adds of the
+products, forward and backward.
 """
 
+from collections.abc import Callable, Sequence
 from itertools import product
 
 import torch
@@ -15,115 +17,148 @@ import torch
 from gatedrnn import cost, reproducible
 from gatedrnn.cells import CELLS
 from gatedrnn.measure.operators import count_operators
-from gatedrnn.measure.timing import compare_times, environment
+from gatedrnn.measure.timing import compare_times
+from gatedrnn.results import Store
+from gatedrnn.studies.protocol import machine
 
-LENGTH, INPUTS, ROUNDS = 20, 64, 30
-VARIANTS = [(cell, products, "-") for cell in ("lstm", "cifg") for products in ("one", "per gate")]
-VARIANTS += [
-    ("gru", products, reset) for products in ("one", "per gate") for reset in ("after", "before")
+ALONE = True
+KEYS = ["cell", "products", "reset", "hidden_size", "batch_size"]
+MACHINE = ["cpu", "torch", "threads", "blas"]
+COLUMNS = ["seconds", "q25", "q75", "launches", "macs", "blocks", "rounds", *MACHINE]
+LENGTH = 20
+INPUTS = 64
+ROUNDS = 30
+HIDDEN_SIZES = (32, 64, 128, 256, 512)
+BATCH_SIZES = (1, 64)
+# Cell, products, reset.
+VARIANTS = [
+    ("lstm", "one", "-"),
+    ("lstm", "per gate", "-"),
+    ("cifg", "one", "-"),
+    ("cifg", "per gate", "-"),
+    ("gru", "one", "after"),
+    ("gru", "one", "before"),
+    ("gru", "per gate", "after"),
+    ("gru", "per gate", "before"),
 ]
-ALONE, KEYS = True, ["cell", "products", "reset", "hidden_size", "batch_size"]
-COLUMNS = [
-    "seconds",
-    "q25",
-    "q75",
-    "launches",
-    "macs",
-    "blocks",
-    "rounds",
-    "cpu",
-    "torch",
-    "threads",
-    "blas",
-]
 
 
-def lstm(x, state, U):
-    """x: the projected input of each gate, (B, H) each; U: their recurrent matrices. One product per gate, as below."""
+def grid(store: Store) -> list[dict]:
+    """Every variant at every size, the variants of a size one after the other."""
+    return [
+        dict(zip(KEYS, (*variant, H, B), strict=True))
+        for H, B, variant in product(HIDDEN_SIZES, BATCH_SIZES, VARIANTS)
+    ]
+
+
+PHASES = [grid]  # about three minutes; leave the machine alone while it runs
+
+
+def lstm(x: Sequence, state: tuple, U: Sequence) -> tuple:
+    """One step of the LSTM with a product for each gate.
+
+    Args:
+        x: the projected input of each gate, ``(B, H)`` each, in the order of the registry.
+        state: h and c, ``(B, H)`` each.
+        U: the recurrent matrix of each gate, ``(H, H)`` each.
+
+    Returns:
+        The new state.
+    """
     h, c = state
     i, f, g, o = (part + h @ u.mT for part, u in zip(x, U, strict=True))
     c = f.sigmoid() * c + i.sigmoid() * g.tanh()
     return o.sigmoid() * c.tanh(), c
 
 
-def cifg(x, state, U):
+def cifg(x: Sequence, state: tuple, U: Sequence) -> tuple:
+    """One step of the LSTM with coupled gates, as ``lstm``."""
     h, c = state
     f, g, o = (part + h @ u.mT for part, u in zip(x, U, strict=True))
     c = g.tanh().lerp(c, f.sigmoid())
     return o.sigmoid() * c.tanh(), c
 
 
-def gru_after(x, state, U):
+def gru_after(x: Sequence, state: tuple, U: Sequence) -> tuple:
+    """One step of the GRU that resets after the product, as ``lstm``."""
     (h,) = state
-    r, z = (x[0] + h @ U[0].mT).sigmoid(), (x[1] + h @ U[1].mT).sigmoid()
+    r = (x[0] + h @ U[0].mT).sigmoid()
+    z = (x[1] + h @ U[1].mT).sigmoid()
     return (x[2].addcmul(r, h @ U[2].mT).tanh().lerp(h, z),)
 
 
-def gru_before(x, state, U):
+def gru_before(x: Sequence, state: tuple, U: Sequence) -> tuple:
+    """One step of the GRU that resets before the product, as ``lstm``."""
     (h,) = state
-    r, z = (x[0] + h @ U[0].mT).sigmoid(), (x[1] + h @ U[1].mT).sigmoid()
+    r = (x[0] + h @ U[0].mT).sigmoid()
+    z = (x[1] + h @ U[1].mT).sigmoid()
     return ((x[2] + (r * h) @ U[2].mT).tanh().lerp(h, z),)
 
 
 PER_GATE = {"lstm": lstm, "cifg": cifg, "gru": gru_after, "gru_before": gru_before}
 
 
-def variant(cell, products, reset, hidden_size, batch_size):
-    """A function of no arguments that runs 20 steps of a variant forward and backward; its number of gate blocks. The
-    input is projected outside the loop in all of them: one product, or one a gate.
-    """
-    name = "gru_before" if reset == "before" else cell
-    G, H = len(CELLS[name].gates), hidden_size
-    weights = [torch.randn(G * H, n).div(H**0.5).requires_grad_() for n in (INPUTS, H)]
-    b_hn = {v: torch.zeros(H, requires_grad=True) for v in CELLS[name].vectors}
-    x, start = (
-        torch.randn(LENGTH, batch_size, INPUTS),
-        [torch.zeros(batch_size, H) for _ in CELLS[name].states],
-    )
+def registered(cell: str, reset: str) -> str:
+    """The name of a variant's cell in the registry."""
+    return "gru_before" if reset == "before" else cell
 
-    def run():
-        state, (W, U) = tuple(start), weights
-        if products == "one":
-            for x_t in (x @ W.mT).unbind():
-                state, _ = CELLS[name].step(x_t, state, {"U": U} | b_hn)
-        else:
-            blocks = U.split(H)
-            for parts in zip(*((x @ w.mT).unbind() for w in W.split(H)), strict=True):
-                state = PER_GATE[name](parts, state, blocks)
+
+def variant(
+    cell: str, products: str, reset: str, hidden_size: int, batch_size: int
+) -> tuple[Callable[[], None], int]:
+    """A variant, ready to run.
+
+    Args:
+        cell: "lstm", "cifg" or "gru".
+        products: "one" for all gates, or "per gate".
+        reset: of the GRU, "after" or "before" the product; "-" for the others.
+        hidden_size: H.
+        batch_size: B.
+
+    Returns:
+        A function without arguments that runs 20 steps forward and backward, and the number of gate
+        blocks. The input is projected outside the loop in all of them: one product, or one a gate.
+    """
+    name = registered(cell, reset)
+    step = CELLS[name].step
+    step_per_gate = PER_GATE[name]
+    G, H = len(CELLS[name].gates), hidden_size
+    W, U = (torch.randn(G * H, n).div(H**0.5).requires_grad_() for n in (INPUTS, H))
+    vectors = {v: torch.zeros(H, requires_grad=True) for v in CELLS[name].vectors}
+    x = torch.randn(LENGTH, batch_size, INPUTS)
+    start = [torch.zeros(batch_size, H) for _ in CELLS[name].states]
+
+    def run_one():
+        state = tuple(start)
+        for x_t in (x @ W.mT).unbind():
+            state, _ = step(x_t, state, {"U": U} | vectors)
         state[0].sum().backward()
 
-    return run, G
+    def run_per_gate():
+        state = tuple(start)
+        blocks = U.split(H)
+        projected = [(x @ w.mT).unbind() for w in W.split(H)]
+        for parts in zip(*projected, strict=True):
+            state = step_per_gate(parts, state, blocks)
+        state[0].sum().backward()
+
+    return (run_one if products == "one" else run_per_gate), G
 
 
-def measure(config):
+def measure(call: dict) -> list[dict]:
     """One row: the median time of one variant."""
     reproducible(dtype=torch.float32)
-    run, blocks = variant(**config)
+    run, blocks = variant(**call)
     times = compare_times({"variant": run}, rounds=ROUNDS).seconds
     low, middle, high = times.quantile([0.25, 0.5, 0.75])
-    name = "gru_before" if config["reset"] == "before" else config["cell"]
-    macs = (
-        3 * LENGTH * config["batch_size"] * cost.macs(name, INPUTS, config["hidden_size"])
-    )  # backward costs two more
-    row = config | {
+    macs = cost.macs(registered(call["cell"], call["reset"]), INPUTS, call["hidden_size"])
+    row = {
         "seconds": middle,
         "q25": low,
         "q75": high,
         "launches": sum(count_operators(run).values()),
-        "macs": macs,
+        "macs": 3 * LENGTH * call["batch_size"] * macs,  # backward costs two more
+        "blocks": blocks,
+        "rounds": ROUNDS,
     }
-    machine = environment()
-    return [
-        row
-        | {"blocks": blocks, "rounds": ROUNDS}
-        | {k: machine[k] for k in ("cpu", "torch", "threads", "blas")}
-    ]
-
-
-def grid(store):
-    """Every variant at every size, the variants of a size one after the other."""
-    sizes = product((32, 64, 128, 256, 512), (1, 64))
-    return [dict(zip(KEYS, (*v, *size), strict=True)) for size, v in product(sizes, VARIANTS)]
-
-
-PHASES = [grid]  # about three minutes; leave the machine alone while it runs
+    return [call | row | machine(MACHINE)]
