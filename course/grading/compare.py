@@ -1,4 +1,4 @@
-"""Compare what came back from the sandbox with what was expected: exact types, a tolerance, number by number."""
+"""Compare what came back from the sandbox with what was expected: exact types, each number."""
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def shape(value):
 
 
 def numbers(value, sizes):
-    """The floats of nested lists of that shape, one after the other; exact types, so a bool is not a number."""
+    """The floats of nested lists of that shape, in order; exact types: a bool is no number."""
     if not sizes:
         if type(value) is not float:
             raise TypeError(
@@ -50,11 +50,12 @@ def numbers(value, sizes):
 
 
 def close(got, expected):
+    """Whether two numbers are equal within the tolerance."""
     return abs(got - expected) <= TOLERANCE * (1 + abs(expected))
 
 
 def difference(expected, got):
-    """None if ``got`` (as JSON) is what was expected, else one sentence, which gives no expected value away."""
+    """None if ``got`` (as JSON) is what was expected, else a sentence that gives no value away."""
     if isinstance(expected, tuple):
         if type(got) is not list or len(got) != len(expected):
             asked = "one value" if len(expected) == 1 else f"{len(expected)} values"
