@@ -19,9 +19,9 @@ def test_words_are_their_text():
 
 
 def test_a_range_runs_from_the_lowest_low_to_the_highest_high():
-    findings = [found(-1, 2), found(0, 6, margin=4)]
-    assert span(findings, "points") == "-1 to 6 points"
-    assert span(findings, "margins") == "-1 to 2 margins"
+    findings = [found(-1, 2), found(-6, 6, margin=4)]
+    assert span(findings, "points") == "-6 to 6 points"
+    assert span(findings, "margins") == "-1.5 to 2 margins"
 
 
 def test_parts_that_disagree_are_mixed():
