@@ -39,6 +39,7 @@ if numba.config.DISABLE_JIT:
 ThreadpoolController().select(internal_api="openblas").limit(limits=1, user_api="blas")
 COLUMNS = 256  # steps times batch that one product of weight gradients sums over
 _ROWS = torch.contiguous_format
+_INSTEAD = "set layer.fast = False before the call"
 
 
 def kernel(function: Callable) -> Callable:
@@ -391,10 +392,9 @@ class Fused(torch.autograd.Function):
         """The gradients of x, M and the state, from those of the output and of the last state."""
         # create_graph=True: without this, a second derivative could be missing unseen
         if torch.is_grad_enabled():
-            raise RuntimeError(
-                "the compiled loop cannot be differentiated twice: "
-                "set layer.fast = False before the call"
-            )
+            raise RuntimeError(f"the compiled loop cannot be differentiated twice: {_INSTEAD}")
+        if torch._C._are_functorch_transforms_active():
+            raise RuntimeError(f"the compiled loop cannot walk back in a batch: {_INSTEAD}")
         M, stacked, *rest = ctx.saved_tensors
         S, T, G, B = rest[-1].shape
         H = G // 4
@@ -417,6 +417,11 @@ class Fused(torch.autograd.Function):
         if x_counts and ctx.shared:
             dx = dx.sum(0, keepdim=True)
         return dx, dM, *(gradient.mT for gradient in dstate)
+
+    @staticmethod
+    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
+        """Forward-mode differentiation, which the loop has not."""
+        raise RuntimeError(f"the compiled loop has no forward-mode derivative: {_INSTEAD}")
 
 
 def _run_once(cell: str, dtype: torch.dtype) -> None:
