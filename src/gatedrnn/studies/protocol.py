@@ -62,7 +62,9 @@ TUNED = (LSTM, GRU_SAME_PARAMETERS)  # the models whose rate is tuned; the third
 RATES = (1e-3, 3e-3, 1e-2, 3e-2)
 TUNING_SEEDS = [100, 101]
 SEEDS = list(range(10))
+TUNING_PHASES = ("tuning", "short tuning")
 BIAS = {"default": None, "one": 1.0, "two": 2.0, "chrono": "chrono"}
+DTYPE = torch.float32  # of the training, unless a study has its own
 SOLVED = 0.01  # a task is solved at this share of the loss of the best answer without memory
 
 MACHINE = ["cpu", "torch", "threads"]
@@ -110,7 +112,7 @@ def tuning_calls(
 
 def is_tuning(call: dict) -> bool:
     """Whether the call serves to choose a learning rate, so that the test part stays unseen."""
-    return call["phase"].endswith("tuning")
+    return call["phase"] in TUNING_PHASES
 
 
 def best_rates(
@@ -220,7 +222,7 @@ def _hash(text):
 
 
 @contextmanager
-def training(call: dict, config: Config, dtype: torch.dtype = torch.float32) -> Iterator[Run]:
+def training(call: dict, config: Config, dtype: torch.dtype = DTYPE) -> Iterator[Run]:
     """Train the seeds of a call, for a ``with`` block that makes its rows.
 
     The training writes its progress at each evaluation and goes on from there if it was killed

@@ -59,6 +59,7 @@ WIDTH = 8  # units of the LSTM
 LENGTH = 50  # frames kept of a recording
 STEPS = 1000
 DIGITS = 10
+DTYPE = torch.float64
 
 
 def tuning(store: Store) -> list[dict]:
@@ -139,7 +140,7 @@ def curve(history: pd.DataFrame) -> str:
 def measure(call: dict) -> list[dict]:
     """Train the seeds of a call; the final ones are judged; a row a seed."""
     made = config(call)
-    with training(call, made, dtype=torch.float64) as run:
+    with training(call, made, dtype=DTYPE) as run:
         found = [None] * len(made.seeds) if is_tuning(call) else confusions(run)
         shared = key_columns(call)
         shared["hidden_size"] = made.hidden_size
