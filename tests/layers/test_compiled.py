@@ -1,22 +1,29 @@
-"""The compiled path of LSTM and GRU: equal to the readable loop in every value and gradient, and no buffer shared."""
+"""The compiled path of LSTM and GRU: equal to the readable loop, and no buffer shared."""
 
+import io
 import math
+import os
 import re
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numba import njit
+from torch.autograd import forward_ad
 
+import gatedrnn
 from gatedrnn import GRU, LSTM, Recurrent
-from gatedrnn.layers import compiled
-from gatedrnn.layers import compiled as kernels
-from gatedrnn.layers import recurrent as layer
+from gatedrnn.cells import CELLS
+from gatedrnn.layers import compiled, recurrent
 
-SHAPES = [  # S, B, T, I, H: one of everything; a batch wider than one sum of weight gradients; lengths beside the sums
+# S, B, T, I, H: one of everything; a batch wider than one sum of weight gradients; lengths beside
+# the sums
+SHAPES = [
     (1, 1, 1, 1, 1),
     (3, 5, 7, 2, 4),
     (2, 1, 300, 3, 5),
@@ -25,9 +32,9 @@ SHAPES = [  # S, B, T, I, H: one of everything; a batch wider than one sum of we
 ]
 
 
-def models(cell, S, I, H, dtype):
-    """The same layer twice, compiled and readable, with parameters large enough to reach the ends of the gates."""
-    fast, slow = (Recurrent(cell, I, H, seeds=S, dtype=dtype) for _ in range(2))
+def models(cell, S, inputs, H, dtype):
+    """The same layer, compiled and readable, its weights large enough to reach the gates' ends."""
+    fast, slow = (Recurrent(cell, inputs, H, seeds=S, dtype=dtype) for _ in range(2))
     with torch.no_grad():
         for p in fast.parameters():
             p.normal_()
@@ -49,10 +56,10 @@ def everything(model, x, state, weights):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32], ids=str)
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_equals_the_readable_loop_in_every_value_and_gradient(cell, dtype, shape):
-    S, B, T, I, H = shape
-    fast, slow = models(cell, S, I, H, dtype)
+    S, B, T, inputs, H = shape
+    fast, slow = models(cell, S, inputs, H, dtype)
     x, state = (
-        torch.randn(S, B, T, I, dtype=dtype),
+        torch.randn(S, B, T, inputs, dtype=dtype),
         [torch.randn(S, B, H, dtype=dtype) for _ in fast.cell.states],
     )
     weights = [torch.randn(S, B, T, H, dtype=dtype), *(torch.randn_like(part) for part in state)]
@@ -114,24 +121,50 @@ def test_two_live_graphs_share_no_buffer(cell):
         torch.testing.assert_close(a, c, rtol=0, atol=0)
 
 
-def test_a_changed_output_cannot_spoil_the_gradient_unseen():
-    model = models("gru", 2, 3, 4, torch.float64)[0]
-    with pytest.raises(RuntimeError, match="modified in"):
-        model(torch.randn(2, 5, 6, 3))[0].mul_(2).sum().backward()
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_what_a_caller_does_to_the_output_spoils_no_gradient(cell):
+    fast, slow = models(cell, 2, 3, 4, torch.float64)
+    x = torch.randn(2, 5, 6, 3)
+    gradients = []
+    for model in (fast, slow):
+        output, state = model(x)
+        shown = output.detach().numpy()
+        shown -= shown.mean()  # past the eyes of autograd
+        last = state[0] if cell == "lstm" else state
+        gradients.append(torch.autograd.grad(last.square().sum(), list(model.parameters())))
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-13)
+
+
+def test_the_output_can_be_changed_in_place():
+    fast, slow = models("gru", 2, 3, 4, torch.float64)
+    x = torch.randn(2, 5, 6, 3)
+    gradients = []
+    for model in (fast, slow):
+        output = model(x)[0].mul_(2)
+        output[:, :, -1] = 0
+        gradients.append(torch.autograd.grad(output.square().sum(), list(model.parameters())))
+    for a, b in zip(*gradients, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-13)
+
+
+def test_a_stored_output_holds_nothing_else():
+    model = LSTM(100, 4)
+    output = model(torch.randn(8, 50, 100))[0].detach()
+    file = io.BytesIO()
+    torch.save(output, file)
+    assert len(file.getvalue()) < 2 * output.numel() * output.element_size()
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_asked_for_a_second_derivative_it_says_what_to_do(cell):
     fast, slow = models(cell, 1, 2, 3, torch.float64)
     x = torch.randn(1, 2, 4, 2, requires_grad=True)
-    for loss in (
-        lambda y: y.square().sum(),
-        lambda y: y.sum(),
-    ):  # of the second, autograd itself would say nothing
-        with pytest.raises(
-            RuntimeError, match=r"cannot be differentiated twice: set layer.fast = False"
-        ):
-            torch.autograd.grad(loss(fast(x)[0]), x, create_graph=True)
+    output = fast(x)[0]
+    # Of a sum alone, whose second derivative is a constant, autograd itself would say nothing.
+    for loss in (output.square().sum(), output.sum()):
+        with pytest.raises(RuntimeError, match=r"differentiated twice: set layer.fast = False"):
+            torch.autograd.grad(loss, x, create_graph=True, retain_graph=True)
     (first,) = torch.autograd.grad(slow(x)[0].square().sum(), x, create_graph=True)
     first.square().sum().backward()
     assert x.grad.abs().sum() > 0
@@ -139,7 +172,10 @@ def test_asked_for_a_second_derivative_it_says_what_to_do(cell):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_the_exponential_is_exact_to_rounding_over_its_whole_range(dtype):
-    curve = njit(lambda x: [(compiled._exp(v), compiled._sigmoid(v), compiled._tanh(v)) for v in x])
+    @njit
+    def curve(x):
+        return [(compiled._exp(v), compiled._sigmoid(v), compiled._tanh(v)) for v in x]
+
     limit, eps = (700, 2.3e-16) if dtype is np.float64 else (85, 1.2e-7)
     x = np.concatenate([np.linspace(-limit, limit, 20_001), np.linspace(-2, 2, 20_001)]).astype(
         dtype
@@ -152,7 +188,10 @@ def test_the_exponential_is_exact_to_rounding_over_its_whole_range(dtype):
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_beyond_the_range_gates_are_shut_or_open_and_nan_stays_nan(dtype):
-    gates = njit(lambda x: [(compiled._sigmoid(v), compiled._tanh(v)) for v in x])
+    @njit
+    def gates(x):
+        return [(compiled._sigmoid(v), compiled._tanh(v)) for v in x]
+
     low, high, nan = gates(np.array([-1e30, 1e30, np.nan], dtype=dtype))
     assert low == pytest.approx((0, -1), abs=1e-30)
     assert high == (1, 1)
@@ -175,37 +214,40 @@ def test_a_diverged_seed_shows_its_nan_and_leaves_the_others_alone():
     [
         ("_lstm_forward", "f[j] * before[j]", "i[j] * before[j]"),
         ("_lstm_forward", "i[j] * g[j]", "o[j] * g[j]"),
-        ("_lstm_backward", "before[j] * f[j]", "g[j] * f[j]"),
-        ("_lstm_backward", "dcs[j] = q * f[j]", "dcs[j] = q"),
+        ("_lstm_backward", "d_c * before[j]", "d_c * g[j]"),
+        ("_lstm_backward", "dc_now[j] = d_c * f[j]", "dc_now[j] = d_c"),
         ("_lstm_backward", "if slot == 0", "if slot == B"),
         ("_lstm_backward", "many_d[:] = 0", "pass"),
-        ("_gru_forward", "r[j] * q[j]", "q[j]"),
+        ("_gru_forward", "r[j] * recurrent[j]", "recurrent[j]"),
         (
             "_gru_forward",
-            "x[j] + u[j] * (before[j] - x[j])",
-            "before[j] + u[j] * (x[j] - before[j])",
+            "candidate[j] + z[j] * (before[j] - candidate[j])",
+            "before[j] + z[j] * (candidate[j] - before[j])",
         ),
-        ("_gru_backward", "dq[j] = dn[j] * r[j]", "dq[j] = dn[j]"),
-        ("_gru_backward", "dhs[j] = e * u[j]", "dhs[j] = e"),
-        ("_gru_backward", "dx[s, t] += extra", "pass"),
+        (
+            "_gru_backward",
+            "d_recurrent[j] = d_candidate[j] * r[j]",
+            "d_recurrent[j] = d_candidate[j]",
+        ),
+        ("_gru_backward", "dh_now[j] = d_h * z[j]", "dh_now[j] = d_h"),
+        ("_gru_backward", "dx[s, t] += dx_input_part", "pass"),
     ],
 )
 def test_a_changed_line_is_noticed(function, old, new, monkeypatch):
-    """The test of equality above sees these: run as plain Python, so nothing has to be compiled anew."""
+    """The test of equality sees these: run as plain Python, so nothing is compiled anew."""
     source = Path(compiled.__file__).read_text()
     body = re.search(rf"^def {function}\(.*?(?=^\S)", source, re.MULTILINE | re.DOTALL)[0]
     assert body.count(old) >= 1, f"the mutation no longer applies: {old!r}"
-    sigmoid, tanh = (lambda v: 1 / (1 + np.exp(-v))), np.tanh
-    scope = {
-        "np": np,
-        "_sigmoid": sigmoid,
-        "_tanh": tanh,
-        "COLUMNS": 4,
-    }  # few, so that sums begin within the five steps
+
+    def sigmoid(v):
+        return 1 / (1 + np.exp(-v))
+
+    # Few columns, so that sums begin within the five steps
+    scope = {"np": np, "_sigmoid": sigmoid, "_tanh": np.tanh, "COLUMNS": 4}
     cell = "lstm" if "lstm" in function else "gru"
     for text, wrong in ((body, False), (body.replace(old, new), True)):
         exec(text, scope)
-        monkeypatch.setattr(kernels, function, scope[function])
+        monkeypatch.setattr(compiled, function, scope[function])
         torch.manual_seed(1)
         fast, slow = models(cell, 2, 2, 3, torch.float64)
         x, state = torch.randn(2, 2, 5, 2), [torch.randn(2, 2, 3) for _ in fast.cell.states]
@@ -227,15 +269,148 @@ def test_which_layers_are_compiled():
     assert not readable._is_compiled(x)
 
 
-def test_without_numba_the_layers_run_their_loop(monkeypatch):
-    model, x = GRU(2, 3), torch.randn(4, 5, 2)
-    compiled = model(x)[0]
-    monkeypatch.setattr(layer, "kernels", None)
-    torch.testing.assert_close(model(x)[0], compiled, rtol=0, atol=1e-14)
-    code = "import sys; sys.modules['numba'] = None\nimport torch, gatedrnn\n"
-    code += "print(gatedrnn.LSTM(2, 3)(torch.randn(1, 4, 2))[0].shape, 'gatedrnn.kernels' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "torch.Size([1, 4, 3]) False"
+def test_a_cell_with_another_step_is_not_compiled():
+    layer = GRU(4, 5)
+    layer.cell = replace(layer.cell, step=CELLS["gru_before"].step)
+    assert not layer._is_compiled(torch.randn(2, 3, 4))
+
+
+def test_without_the_compiled_module_the_layers_run_their_loop(monkeypatch):
+    model = GRU(2, 3)
+    x = torch.randn(4, 5, 2)
+    output = model(x)[0]
+    monkeypatch.setattr(recurrent, "compiled", None)
+    torch.testing.assert_close(model(x)[0], output, rtol=0, atol=1e-14)
+
+
+USE = """
+import torch, gatedrnn
+for layer in (gatedrnn.LSTM(2, 3), gatedrnn.GRU(2, 3)):
+    output = layer(torch.ones(1, 4, 2))[0]
+    output.sum().backward()
+    assert output.isfinite().all()
+"""
+IS_MISSING = "from gatedrnn.layers import recurrent; print(recurrent.compiled is None)"
+
+
+def python(code, **variables):
+    """Run code in a process of its own; what it prints, and its warnings."""
+    environment = os.environ | variables
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+    assert run.returncode == 0, run.stderr
+    return run.stdout.strip(), run.stderr
+
+
+def test_without_numba_the_layers_run_their_loop():
+    out, _ = python(f"import sys; sys.modules['numba'] = None{USE}{IS_MISSING}")
+    assert out == "True"
+
+
+def test_with_numba_switched_off_the_layers_run_their_loop():
+    out, _ = python(USE + IS_MISSING, NUMBA_DISABLE_JIT="1")
+    assert out == "True"
+
+
+@pytest.fixture
+def installation(tmp_path):
+    """A copy of the package, and the variables under which numba can keep files beside it only."""
+    copy = tmp_path / "gatedrnn"
+    source = Path(gatedrnn.__file__).parent
+    shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    nowhere = dict.fromkeys(("HOME", "XDG_CACHE_HOME"), "/dev/null")
+    return copy, nowhere | {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(tmp_path)}
+
+
+def test_without_a_folder_to_write_to_the_layers_run_their_loop(installation):
+    copy, variables = installation
+    (copy / "layers" / "__pycache__").write_text("stands for a folder that cannot be written")
+    out, warned = python(USE + IS_MISSING, **variables)
+    assert out == "True"
+    assert "numba finds no folder for its cache" in warned
+
+
+def test_with_a_broken_cache_the_layers_run_their_loop(installation):
+    copy, variables = installation
+    cache = copy / "layers" / "__pycache__"
+    cache.mkdir()
+    compiled.compile_all()  # so that there are files whose names the broken ones can take
+    kept = list((Path(compiled.__file__).parent / "__pycache__").glob("compiled.*.nbi"))
+    assert kept
+    for file in kept:
+        (cache / file.name).write_bytes(b"")
+    _, warned = python(USE, **variables)
+    assert "the compiled lstm cannot be loaded" in warned
+    assert "the compiled gru cannot be loaded" in warned
+
+
+def vectorized_over_samples(layer, x):
+    def one_sample(row):
+        return layer(row[None])[0]
+
+    return torch.func.vmap(one_sample)(x)
+
+
+def jacobian_of_the_input(layer, x):
+    return torch.func.jacrev(lambda x: layer(x)[0])(x)
+
+
+def gradient_of_the_weights(layer, x):
+    def loss(weights):
+        return torch.func.functional_call(layer, weights, (x,))[0].sum()
+
+    return torch.func.grad(loss)(dict(layer.named_parameters()))["U"]
+
+
+def forward_mode(layer, x):
+    return torch.func.jvp(lambda x: layer(x)[0], (x,), (x,))[1]
+
+
+def exported(layer, x):
+    return torch.export.export(layer, (x,)).module()(x)[0]
+
+
+def traced(layer, x):
+    file = io.BytesIO()
+    torch.jit.save(torch.jit.trace(layer, (x,), check_trace=False), file)
+    return torch.jit.load(io.BytesIO(file.getvalue()))(x)[0]
+
+
+TRANSFORMS = [
+    vectorized_over_samples,
+    jacobian_of_the_input,
+    gradient_of_the_weights,
+    forward_mode,
+    exported,
+    traced,
+]
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's own: of tracing, which it no longer recommends
+@pytest.mark.parametrize("transform", TRANSFORMS)
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_a_transformed_layer_takes_the_readable_loop(cell, transform):
+    fast, slow = models(cell, None, 3, 4, torch.float64)
+    x = torch.randn(2, 5, 3)
+    torch.testing.assert_close(transform(fast, x), transform(slow, x), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru"])
+def test_what_cannot_be_compiled_says_what_to_do(cell):
+    layer = Recurrent(cell, 3, 4)
+    x = torch.randn(2, 5, 3)
+
+    def output(x):
+        return layer(x)[0]
+
+    with pytest.raises(RuntimeError, match=r"walk back in a batch: set layer.fast = False"):
+        torch.autograd.functional.jacobian(output, x, vectorize=True)
+    with (
+        forward_ad.dual_level(),
+        pytest.raises(RuntimeError, match=r"no forward-mode derivative: set layer.fast = False"),
+    ):
+        output(forward_ad.make_dual(x, x))
 
 
 def test_the_products_run_on_one_thread():

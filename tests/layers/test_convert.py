@@ -1,11 +1,13 @@
-"""Weights moved between libraries give the same numbers in torch, Keras and ONNX Runtime themselves.
+"""Weights moved between libraries give the same numbers in the libraries themselves.
 
-The references are the libraries, run on weights in their own layout. Weights and states are uniform on (-1, 1), so a
-wrong block shows; no two of T, B, I and H are equal, so a wrong axis shows.
+The references are torch, Keras and ONNX Runtime, run on weights in their own layout. Weights and
+states are uniform on (-1, 1), so a wrong block shows; no two of T, B, I and H are equal, so a wrong
+axis shows.
 
-References that compute in float32 are compared to 1e-5: ONNX Runtime has these operators in float32 only, and Keras
-rounds the matrix products of SimpleRNN and of the reset-before GRU to float32 on torch, whatever the dtype
-(keras-team/keras#23704). All others run in float64 and are compared to 1e-12.
+References that compute in float32 are compared to 1e-5: ONNX Runtime has these operators in float32
+only, and Keras rounds the matrix products of SimpleRNN and of the reset-before GRU to float32 on
+torch, whatever the dtype (keras-team/keras#23704). All others run in float64 and are compared to
+1e-12.
 """
 
 import itertools
@@ -14,11 +16,15 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations, prune, weight_norm
 
 from gatedrnn import Recurrent
 from gatedrnn.layers import convert
 
-T, B, I, H = 6, 4, 3, 5
+T = 6
+B = 4
+inputs = 3
+H = 5
 DTYPE = {"torch": torch.float64, "Keras": torch.float64, "ONNX": torch.float32}
 ROUNDED = {("Keras", "rnn"), ("Keras", "gru_before")}
 FAR = 0.01  # a real mistake moves the result by more than this
@@ -39,7 +45,7 @@ BLOCKS = {"rnn": 1, "lstm": 4, "peephole": 4, "gru": 3, "gru_before": 3}
 
 @pytest.fixture(scope="module")
 def keras(tmp_path_factory):
-    """Keras on torch, with its own settings rather than those of ~/.keras; imported only where it is needed."""
+    """Keras on torch, with its own settings, not those of ~/.keras; imported only where needed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KERAS_BACKEND", "torch")
         patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
@@ -50,7 +56,7 @@ def keras(tmp_path_factory):
 
 @pytest.fixture
 def run(request):
-    """``run(library, cell, weights, x, state) -> [output, *states]``, computed by the library alone, as arrays."""
+    """``run(library, cell, weights, x, state) -> [output, *states]``, by the library alone."""
 
     def run(library, cell, weights, x, state):
         if library == "Keras":
@@ -69,7 +75,7 @@ def arrays(*shapes, dtype=torch.float64):
 
 
 def random_layer(cell, dtype=torch.float64, seeds=None):
-    layer = Recurrent(cell, I, H, seeds=seeds, dtype=dtype)
+    layer = Recurrent(cell, inputs, H, seeds=seeds, dtype=dtype)
     for p in layer.parameters():
         p.data.uniform_(-1, 1)
     return layer
@@ -77,7 +83,7 @@ def random_layer(cell, dtype=torch.float64, seeds=None):
 
 def data(cell, dtype):
     states = 2 if cell in ("lstm", "peephole") else 1
-    return uniform(B, T, I, dtype=dtype), tuple(
+    return uniform(B, T, inputs, dtype=dtype), tuple(
         uniform(1, B, H, dtype=dtype) for _ in range(states)
     )
 
@@ -85,15 +91,15 @@ def data(cell, dtype):
 def random_weights(library, cell):
     """Weights in the library's layout, written without the code under test."""
     if library == "torch":
-        module = MODULE[cell](I, H, batch_first=True)
+        module = MODULE[cell](inputs, H, batch_first=True)
         for p in module.parameters():
             p.data.uniform_(-1, 1)
         return module
     rows = BLOCKS[cell] * H
     if library == "Keras":
-        return arrays((I, rows), (H, rows), (2, rows) if cell == "gru" else (rows,))
+        return arrays((inputs, rows), (H, rows), (2, rows) if cell == "gru" else (rows,))
     names = ["W", "R", "B"] + ["P"] * (cell == "peephole")
-    shapes = [(1, rows, I), (1, rows, H), (1, 2 * rows), (1, 3 * H)]
+    shapes = [(1, rows, inputs), (1, rows, H), (1, 2 * rows), (1, 3 * H)]
     node = dict(zip(names, arrays(*shapes[: len(names)], dtype=torch.float32), strict=True))
     return node | ({"linear_before_reset": int(cell == "gru")} if "gru" in cell else {})
 
@@ -178,7 +184,7 @@ def run_onnx(cell, node, x, state):
         ],
         [onnx.numpy_helper.from_array(value, name) for name, value in arrays.items()],
     )
-    # Fixed versions: a newer onnx would write a format that the installed ONNX Runtime need not know.
+    # Fixed versions: a newer onnx would write what the installed ONNX Runtime need not know.
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
     onnx.checker.check_model(model, full_check=True)
     session = onnxruntime.InferenceSession(
@@ -260,17 +266,17 @@ def test_the_other_place_of_the_reset_is_noticed(run):
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("kind", MODULE)
 def test_every_gradient_is_that_of_torch(kind, bias):
-    module = MODULE[kind](I, H, batch_first=True, bias=bias)
+    module = MODULE[kind](inputs, H, batch_first=True, bias=bias)
     for p in module.parameters():
         p.data.uniform_(-1, 1)
     layer, (x, state) = convert.from_torch(module), data(kind, torch.float64)
     weights, results = uniform(B, T, H), []
     for run in (layer, module):
-        inputs = [a.clone().requires_grad_() for a in (x, *state)]
-        output, last = run(inputs[0], tuple(inputs[1:]) if len(state) > 1 else inputs[1])
+        leaves = [a.clone().requires_grad_() for a in (x, *state)]
+        output, last = run(leaves[0], tuple(leaves[1:]) if len(state) > 1 else leaves[1])
         last = last if isinstance(last, tuple) else (last,)
         ((output * weights).sum() + sum((part**2).sum() for part in last)).backward()
-        results.append([output, *last, *(a.grad for a in inputs)])
+        results.append([output, *last, *(a.grad for a in leaves)])
     ours = {name: p.grad[0] for name, p in layer.named_parameters()}
     pairs = list(zip(*results, strict=True)) + [
         (ours["W"], module.weight_ih_l0.grad),
@@ -367,7 +373,7 @@ def test_arrays_in_any_memory_layout_are_read():
 
 @pytest.mark.parametrize(("library", "cell"), PAIRS)
 def test_one_model_of_a_layer_with_seeds(library, cell):
-    layer, x = random_layer(cell, seeds=3), uniform(B, T, I)
+    layer, x = random_layer(cell, seeds=3), uniform(B, T, inputs)
     with pytest.raises(
         ValueError, match=r"holds 3 models; choose one of them, as in convert\.single\(layer, 0\)"
     ):
@@ -412,16 +418,113 @@ def test_a_cell_that_the_library_lacks_is_refused(library, cell, known):
 @pytest.mark.parametrize(
     ("module", "message"),
     [
-        (nn.LSTM(I, H, num_layers=2), "num_layers=2"),
-        (nn.GRU(I, H, bidirectional=True), "bidirectional=True"),
-        (nn.LSTM(I, H, proj_size=2), "proj_size=2"),
-        (nn.RNN(I, H, nonlinearity="relu"), "nonlinearity='relu'"),
-        (nn.LSTMCell(I, H), "expected nn.RNN, nn.LSTM or nn.GRU, not LSTMCell"),
+        (nn.LSTM(inputs, H, num_layers=2), "num_layers=2"),
+        (nn.GRU(inputs, H, bidirectional=True), "bidirectional=True"),
+        (nn.LSTM(inputs, H, proj_size=2), "proj_size=2"),
+        (nn.RNN(inputs, H, nonlinearity="relu"), "nonlinearity='relu'"),
+        (nn.LSTMCell(inputs, H), "expected nn.RNN, nn.LSTM or nn.GRU, not LSTMCell"),
     ],
 )
 def test_other_torch_modules_are_refused(module, message):
     with pytest.raises(ValueError, match=message):
         convert.from_torch(module)
+
+
+class Doubled(nn.GRU):
+    """A module with another forward pass."""
+
+    def forward(self, x, state=None):
+        return super().forward(2 * x, state)
+
+
+def pruned(name):
+    module = nn.LSTM(H, H, batch_first=True, bias=False)
+    prune.l1_unstructured(module, name, 0.5)
+    return module
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Doubled(inputs, H), "Doubled is a subclass of nn.GRU and may compute something"),
+        (lambda: pruned("weight_hh_l0"), "weight_hh_l0_orig: its weights are computed from others"),
+        (lambda: pruned("weight_ih_l0"), "weight_ih_l0_orig: its weights are computed from others"),
+        (lambda: weight_norm(nn.LSTM(inputs, H), "weight_hh_l0"), "weight_hh_l0_g, .* computed"),
+        (
+            lambda: parametrizations.weight_norm(nn.LSTM(inputs, H), "weight_hh_l0"),
+            "weights are parametrized; make them permanent first",
+        ),
+    ],
+)
+def test_torch_modules_that_compute_something_else_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        convert.from_torch(make())
+
+
+def test_tied_biases_of_torch_are_read_twice():
+    module = nn.LSTM(inputs, H, batch_first=True)
+    module.bias_hh_l0 = module.bias_ih_l0
+    x, state = data("lstm", torch.float64)
+    ours = run_ours(convert.from_torch(module), x, state)
+    assert distance(ours, run_torch("lstm", module, x, state)) < 1e-12
+
+
+def test_a_pruned_module_made_permanent_is_read():
+    module = pruned("weight_hh_l0")
+    prune.remove(module, "weight_hh_l0")
+    layer = convert.from_torch(module)
+    assert torch.equal(layer.U[0], module.weight_hh_l0)
+    assert (layer.U == 0).any()
+
+
+@pytest.mark.parametrize("write", [convert.to_keras, convert.to_onnx])
+def test_a_dtype_that_numpy_lacks_is_refused(write):
+    layer = random_layer("lstm", torch.bfloat16)
+    with pytest.raises(ValueError, match=r"counterpart of torch.bfloat16.*use layer.float\(\)"):
+        write(layer)
+    same_parameters(layer, convert.from_torch(convert.to_torch(layer)))
+
+
+def test_tensors_and_parameters_are_read_as_arrays():
+    weights = random_weights("Keras", "gru")
+    parameters = [nn.Parameter(torch.from_numpy(array)) for array in weights]
+    expected = convert.from_keras("gru", weights)
+    same_parameters(expected, convert.from_keras("gru", parameters))
+    halves = [parameter.bfloat16() for parameter in parameters]
+    assert convert.from_keras("gru", halves).W.dtype == torch.bfloat16
+
+
+def test_arrays_of_the_other_byte_order_are_read():
+    node = random_weights("ONNX", "lstm")
+    swapped = {name: array.astype(">f4") for name, array in node.items()}
+    same_parameters(convert.from_onnx("lstm", **node), convert.from_onnx("lstm", **swapped))
+
+
+def test_an_empty_name_is_an_input_left_out():
+    node = random_weights("ONNX", "lstm")
+    layer = convert.from_onnx("lstm", node["W"], node["R"], "", "")
+    same_parameters(layer, convert.from_onnx("lstm", node["W"], node["R"]))
+    with pytest.raises(ValueError, match="W and R of 'lstm' are needed; one of them is left out"):
+        convert.from_onnx("lstm", node["W"], "")
+
+
+def test_what_is_no_list_of_arrays_is_refused(keras):
+    layer = keras.layers.LSTM(H)
+    layer.build((B, T, inputs))
+    for given in (layer, layer.get_weights):
+        with pytest.raises(ValueError, match=r"must be a list of arrays, not .*get_weights\(\)"):
+            convert.from_keras("lstm", given)
+    for array in ("kernel", np.zeros(2, "datetime64[s]"), [[1.0], [2.0, 3.0]]):
+        with pytest.raises(ValueError, match="^kernel .* cannot be read as numbers"):
+            convert.from_keras("lstm", [array, np.zeros((H, 4 * H))])
+
+
+@pytest.mark.parametrize("name", ["lstm", "mgu"])
+def test_one_model_of_a_pruned_layer(name):
+    layer = random_layer(name, seeds=3)
+    prune.l1_unstructured(layer, "U", 0.5)
+    assert torch.equal(convert.single(layer, 1).U[0], layer.U[1])
 
 
 @pytest.mark.parametrize("kind", ["LSTM", "peephole", "gru_before", None])
@@ -436,28 +539,28 @@ def test_an_unknown_kind_is_refused(kind):
     [
         (
             "lstm",
-            [(I, 4 * H)],
+            [(inputs, 4 * H)],
             "expected the 2 or 3 arrays kernel, recurrent_kernel, bias of one layer, not 1",
         ),
-        ("lstm", [(I, 4 * H)] * 6, "not 6 arrays"),
+        ("lstm", [(inputs, 4 * H)] * 6, "not 6 arrays"),
         (
             "lstm",
-            [(I, 3 * H), (H, 4 * H)],
+            [(inputs, 3 * H), (H, 4 * H)],
             r"kernel of 'lstm' has shape \(3, 15\); expected \(3, 20\): \(I, G\*H\)",
         ),
         (
             "lstm",
-            [(4 * H, I), (4 * H, H)],
+            [(4 * H, inputs), (4 * H, H)],
             r"kernel of 'lstm' has shape \(20, 3\); expected \(20, 20\): \(I, G\*H\)",
         ),
         (
             "rnn",
-            [(I, H), (H, 2 * H)],
+            [(inputs, H), (H, 2 * H)],
             r"recurrent_kernel of 'rnn' has shape \(5, 10\); expected \(5, 5\): \(H, G\*H\)",
         ),
         (
             "gru",
-            [(I, 3 * H), (H, 3 * H), (3 * H,)],
+            [(inputs, 3 * H), (H, 3 * H), (3 * H,)],
             r"bias of 'gru' has shape \(15,\); expected \(2, 15\): \(2, G\*H\)",
         ),
         ("gru", [(), ()], r"kernel of 'gru' has shape \(\); expected \(0, 0\)"),
@@ -472,7 +575,9 @@ def test_a_keras_bias_for_the_other_reset_is_refused():
     with pytest.raises(
         ValueError, match=r"bias of 'gru_before' has shape \(2, 15\); expected \(15,\): \(G\*H\)"
     ):
-        convert.from_keras("gru", arrays((I, 3 * H), (H, 3 * H), (2, 3 * H)), reset_after=False)
+        convert.from_keras(
+            "gru", arrays((inputs, 3 * H), (H, 3 * H), (2, 3 * H)), reset_after=False
+        )
 
 
 @pytest.mark.parametrize(
@@ -480,10 +585,10 @@ def test_a_keras_bias_for_the_other_reset_is_refused():
     [
         (
             "W",
-            (2, 4 * H, I),
+            (2, 4 * H, inputs),
             r"W of 'peephole' has shape \(2, 20, 3\); expected \(1, 20, 3\): \(1, G\*H, I\)",
         ),
-        ("W", (4 * H, I), r"W of 'peephole' has shape \(20, 3\); expected"),
+        ("W", (4 * H, inputs), r"W of 'peephole' has shape \(20, 3\); expected"),
         (
             "R",
             (1, H, 4 * H),
@@ -492,7 +597,7 @@ def test_a_keras_bias_for_the_other_reset_is_refused():
         (
             "B",
             (1, 4 * H),
-            r"B of 'peephole' has shape \(1, 20\); expected \(1, 40\): \(1, 2\*G\*H\) with G=4, H=5",
+            r"B of 'peephole' has shape \(1, 20\); expected \(1, 40\): \(1, 2\*G\*H\) with G=4",
         ),
         ("P", (1, 4 * H), r"P of 'peephole' has shape \(1, 20\); expected \(1, 15\): \(1, 3\*H\)"),
     ],
@@ -510,7 +615,7 @@ def test_peepholes_of_another_kind_are_refused():
 
 @pytest.mark.parametrize("dtype", [np.float64, np.int64])
 def test_arrays_that_are_mixed_or_not_floating_are_refused(dtype):
-    W, R = (a.astype(dtype) for a in arrays((1, H, I), (1, H, H)))
+    W, R = (a.astype(dtype) for a in arrays((1, H, inputs), (1, H, H)))
     with pytest.raises(
         ValueError, match="one floating dtype, all the same; given: {'W': .*, 'R': .*}"
     ):

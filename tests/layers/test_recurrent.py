@@ -1,16 +1,23 @@
-"""The cells and layers: equal to torch's, to each other where theory says so, and different where it says so."""
+"""The layers: equal to torch's, to each other where theory says so, different where it says so."""
 
+import inspect
 from dataclasses import replace
 from itertools import combinations
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations, prune
 
 from gatedrnn import GRU, LSTM, RNN, Recurrent, cells
 from gatedrnn.cells import CELLS, get_cell
 
-S, B, T, I, H = 3, 4, 6, 3, 5
+S = 3
+B = 4
+T = 6
+inputs = 3
+H = 5
 TORCH = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
 
@@ -24,7 +31,7 @@ def randomise(module):
 
 def pair(name):
     """Our layer and torch's with the same parameters."""
-    ours, theirs = randomise(Recurrent(name, I, H)), TORCH[name](I, H, batch_first=True)
+    ours, theirs = randomise(Recurrent(name, inputs, H)), TORCH[name](inputs, H, batch_first=True)
     with torch.no_grad():
         theirs.weight_ih_l0.copy_(ours.W[0])
         theirs.weight_hh_l0.copy_(ours.U[0])
@@ -45,8 +52,8 @@ def flat(state):
 
 
 def disagreement(name, ours, theirs):
-    """The largest difference in output, final state and every gradient, from a random state and a random loss."""
-    x, state = torch.randn(B, T, I, requires_grad=True), start(name)
+    """The largest difference in output, state and every gradient, from a random state and loss."""
+    x, state = torch.randn(B, T, inputs, requires_grad=True), start(name)
     weights = torch.randn(B, T, H)
     found = []
     for layer in (ours, theirs):
@@ -94,12 +101,10 @@ def test_a_swapped_pair_of_gates_is_noticed(name, swap):
 
 def mutate_gru(old, new):
     """The GRU step with one piece of its source replaced."""
-    import inspect
-
     source = inspect.getsource(cells.gru)
     assert old in source, f"the mutation no longer applies: {old!r}"
-    scope = {}
-    exec(source.replace(old, new), scope)
+    scope = dict(vars(cells))
+    exec(f"from __future__ import annotations\n{source.replace(old, new)}", scope)
     return scope["gru"]
 
 
@@ -108,15 +113,9 @@ def mutate_gru(old, new):
     [
         ("n.lerp(h, z)", "n + z * h"),  # (1 - z) dropped
         ("n.lerp(h, z)", "h.lerp(n, z)"),  # z updates instead of keeping
-        ("xn.addcmul(r, hn", "xn.addcmul(z, hn"),  # the wrong gate resets
-        (
-            'xn.addcmul(r, hn + p["b_hn"][..., None, :])',
-            '(xn + hn + p["b_hn"][..., None, :])',
-        ),  # reset dropped
-        (
-            'xn.addcmul(r, hn + p["b_hn"][..., None, :])',
-            '(xn.addcmul(r, hn) + p["b_hn"][..., None, :])',
-        ),  # b_hn merged
+        ("x_n.addcmul(r, h_n", "x_n.addcmul(z, h_n"),  # the wrong gate resets
+        ("x_n.addcmul(r, h_n + _each", "(x_n + h_n + _each"),  # reset dropped
+        ("x_n.addcmul(r, h_n + _each", "(x_n.addcmul(r, h_n) + _each"),  # b_hn merged
     ],
 )
 def test_a_changed_gru_equation_is_noticed(old, new):
@@ -126,7 +125,7 @@ def test_a_changed_gru_equation_is_noticed(old, new):
 
 
 def disagreement_of_outputs(ours, theirs):
-    x, state = torch.randn(B, T, I), start("gru")
+    x, state = torch.randn(B, T, inputs), start("gru")
     return (ours(x, state)[0] - theirs(x, state)[0]).abs().max().item()
 
 
@@ -135,7 +134,7 @@ def test_reset_before_is_another_cell_than_torchs():
     with torch.no_grad():
         ours.b_hn.zero_()
         theirs.bias_hh_l0.zero_()
-    before = Recurrent("gru_before", I, H)
+    before = Recurrent("gru_before", inputs, H)
     before.load_state_dict({k: v for k, v in ours.state_dict().items() if k != "b_hn"})
     assert disagreement_of_outputs(ours, theirs) < 1e-12
     assert disagreement_of_outputs(before, theirs) > 0.01
@@ -150,12 +149,12 @@ def test_a_doubled_bias_is_noticed():
 
 @pytest.mark.parametrize("name", CELLS)
 def test_seeds_together_equal_each_alone(name):
-    together = randomise(Recurrent(name, I, H, seeds=S))
-    x = torch.randn(S, B, T, I)
+    together = randomise(Recurrent(name, inputs, H, seeds=S))
+    x = torch.randn(S, B, T, inputs)
     output, last = together(x)
     assert output.shape == (S, B, T, H)
     for s in range(S):
-        alone = Recurrent(name, I, H)
+        alone = Recurrent(name, inputs, H)
         alone.load_state_dict({k: v[s : s + 1] for k, v in together.state_dict().items()})
         output_s, last_s = alone(x[s])
         torch.testing.assert_close(output_s, output[s], rtol=0, atol=1e-13)
@@ -167,10 +166,10 @@ def test_seeds_together_equal_each_alone(name):
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_one_input_shared_by_all_seeds(name, dtype):
     layer, x = (
-        randomise(Recurrent(name, I, H, seeds=S, dtype=dtype)),
-        torch.randn(B, T, I, dtype=dtype),
+        randomise(Recurrent(name, inputs, H, seeds=S, dtype=dtype)),
+        torch.randn(B, T, inputs, dtype=dtype),
     )
-    shared, repeated = layer(x)[0], layer(x.expand(S, B, T, I))[0]
+    shared, repeated = layer(x)[0], layer(x.expand(S, B, T, inputs))[0]
     torch.testing.assert_close(shared, repeated, rtol=0, atol=0)
 
 
@@ -178,8 +177,8 @@ def test_one_input_shared_by_all_seeds(name, dtype):
 @pytest.mark.parametrize("name", CELLS)
 def test_chunks_equal_the_whole_at_every_split(name, dtype):
     layer, x = (
-        randomise(Recurrent(name, I, H, seeds=S, dtype=dtype)),
-        torch.randn(S, B, T, I, dtype=dtype),
+        randomise(Recurrent(name, inputs, H, seeds=S, dtype=dtype)),
+        torch.randn(S, B, T, inputs, dtype=dtype),
     )
     whole, last = layer(x)
     tolerance = 1e-13 if dtype == torch.float64 else 2e-6
@@ -193,7 +192,7 @@ def test_chunks_equal_the_whole_at_every_split(name, dtype):
 
 @pytest.mark.parametrize("name", CELLS)
 def test_a_sample_alone_equals_the_sample_in_its_batch(name):
-    layer, x = randomise(Recurrent(name, I, H)), torch.randn(B, T, I)
+    layer, x = randomise(Recurrent(name, inputs, H)), torch.randn(B, T, inputs)
     changed = x.clone()
     changed[0] += 1.0
     before, after = layer(x)[0], layer(changed)[0]
@@ -203,7 +202,7 @@ def test_a_sample_alone_equals_the_sample_in_its_batch(name):
 
 @pytest.mark.parametrize("name", CELLS)
 def test_trace_changes_nothing_and_shows_every_gate(name):
-    layer, x = randomise(Recurrent(name, I, H, seeds=S)), torch.randn(S, B, T, I)
+    layer, x = randomise(Recurrent(name, inputs, H, seeds=S)), torch.randn(S, B, T, inputs)
     output, last, gates = layer(x, trace=True)
     torch.testing.assert_close(output, layer(x)[0], rtol=0, atol=1e-14)
     cell = get_cell(name)
@@ -213,7 +212,7 @@ def test_trace_changes_nothing_and_shows_every_gate(name):
         shown = gates["c"] if name == "no_output_tanh" else gates["c"].tanh()
         torch.testing.assert_close(gates.get("o", 1.0) * shown, output, rtol=0, atol=1e-14)
         torch.testing.assert_close(gates["c"][:, :, -1], last[1], rtol=0, atol=0)
-    single = Recurrent(name, I, H)(x[0], trace=True)[2]
+    single = Recurrent(name, inputs, H)(x[0], trace=True)[2]
     assert all(g.shape == (B, T, H) for g in single.values())
 
 
@@ -233,8 +232,8 @@ def test_gradients_by_finite_differences(name):
 
 @pytest.mark.parametrize("name", CELLS)
 def test_every_parameter_acts(name):
-    layer = randomise(Recurrent(name, I, H))
-    layer(torch.randn(B, T, I))[0].sum().backward()
+    layer = randomise(Recurrent(name, inputs, H))
+    layer(torch.randn(B, T, inputs))[0].sum().backward()
     for key, p in layer.named_parameters():
         assert (p.grad != 0).all(), f"{key} has entries without effect"
 
@@ -243,15 +242,15 @@ def test_every_parameter_acts(name):
     "name", [n for n, cell in CELLS.items() if cell.states == ("h",) and n != "rnn_relu"]
 )
 def test_a_cell_without_c_stays_within_one(name):
-    layer = randomise(Recurrent(name, I, H))
+    layer = randomise(Recurrent(name, inputs, H))
     with torch.no_grad():
-        output, _ = layer(100 * torch.randn(B, 200, I))
+        output, _ = layer(100 * torch.randn(B, 200, inputs))
     assert output.abs().max() <= 1.0
 
 
 def tied(name, other, blocks, drop=(), biases=()):
-    """Two layers whose blocks are tied: block k of ``other`` is ``sign`` times the named block of ``name``."""
-    a, b = randomise(Recurrent(name, I, H)), Recurrent(other, I, H)
+    """Two layers with tied blocks: those of ``other`` are ``sign`` times blocks of ``name``."""
+    a, b = randomise(Recurrent(name, inputs, H)), Recurrent(other, inputs, H)
     gates = CELLS[name].gates
     with torch.no_grad():
         for key in ("W", "U", "b"):
@@ -266,7 +265,7 @@ def tied(name, other, blocks, drop=(), biases=()):
             b.b.unflatten(1, (-1, H))[:, k] = value
         for vector in CELLS[other].vectors:
             b.get_parameter(vector).zero_()
-    x = torch.randn(B, T, I)
+    x = torch.randn(B, T, inputs)
     return (a(x)[0] - b(x)[0]).abs().max().item()
 
 
@@ -314,38 +313,44 @@ def test_without_reset_both_grus_are_one_cell(other):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Recurrent("lstn", I, H), "no cell named 'lstn'; the cells are rnn, lstm, gru"),
-        (lambda: LSTM(0, H), "input_size must be a whole number of at least 1, not 0"),
-        (lambda: LSTM(I, 2.5), "hidden_size must be a whole number"),
-        (lambda: LSTM(I, H, seeds=0), "seeds must be a whole number of at least 1, not 0"),
         (
-            lambda: LSTM(I, H)(torch.randn(T, I)),
+            lambda: Recurrent("lstn", inputs, H),
+            "no cell named 'lstn'; the cells are rnn, lstm, gru",
+        ),
+        (lambda: LSTM(0, H), "input_size must be a whole number of at least 1, not 0"),
+        (lambda: LSTM(inputs, 2.5), "hidden_size must be a whole number"),
+        (lambda: LSTM(inputs, H, seeds=0), "seeds must be a whole number of at least 1, not 0"),
+        (
+            lambda: LSTM(inputs, H)(torch.randn(T, inputs)),
             r"input must be \(B, T, I\), not of shape \(6, 3\)",
         ),
-        (lambda: LSTM(I, H)(torch.randn(S, B, T, I)), r"input must be \(B, T, I\)"),
-        (lambda: LSTM(I, H)(torch.randn(B, T, I + 1)), "4 features, the layer has input_size=3"),
+        (lambda: LSTM(inputs, H)(torch.randn(S, B, T, inputs)), r"input must be \(B, T, I\)"),
         (
-            lambda: LSTM(I, H, seeds=S)(torch.randn(S + 1, B, T, I)),
+            lambda: LSTM(inputs, H)(torch.randn(B, T, inputs + 1)),
+            "4 features, the layer has input_size=3",
+        ),
+        (
+            lambda: LSTM(inputs, H, seeds=S)(torch.randn(S + 1, B, T, inputs)),
             "4 on its seed axis, the layer has seeds=3",
         ),
         (
-            lambda: LSTM(I, H)(torch.randn(0, T, I)),
+            lambda: LSTM(inputs, H)(torch.randn(0, T, inputs)),
             "is empty: the batch and the length must be at least 1",
         ),
         (
-            lambda: LSTM(I, H)(torch.randn(B, 0, I)),
+            lambda: LSTM(inputs, H)(torch.randn(B, 0, inputs)),
             "is empty: the batch and the length must be at least 1",
         ),
         (
-            lambda: LSTM(I, H)(torch.randn(B, T, I, dtype=torch.float32)),
+            lambda: LSTM(inputs, H)(torch.randn(B, T, inputs, dtype=torch.float32)),
             "input is torch.float32, the layer is torch.float64",
         ),
         (
-            lambda: LSTM(I, H)(torch.randn(B, T, I), torch.zeros(1, B, H)),
+            lambda: LSTM(inputs, H)(torch.randn(B, T, inputs), torch.zeros(1, B, H)),
             r"state of lstm must be \(h, c\)",
         ),
         (
-            lambda: GRU(I, H)(torch.randn(B, T, I), torch.zeros(B, H)),
+            lambda: GRU(inputs, H)(torch.randn(B, T, inputs), torch.zeros(B, H)),
             r"each of shape \(1, 4, 5\); given: \[\(4, 5\)\]",
         ),
     ],
@@ -355,5 +360,74 @@ def test_bad_input_is_named(call, message):
         call()
 
 
+PACKED = nn.utils.rnn.pack_sequence([torch.ones(3, inputs), torch.ones(2, inputs)])
+BAD_KINDS = [
+    ("gru", PACKED, None, "input is a PackedSequence; use pad_packed_sequence"),
+    ("gru", np.ones((B, T, inputs)), None, "must be a tensor, not ndarray; use torch.as_tensor"),
+    ("lstm", None, [torch.zeros(1, B, H)] * 2, r"\(h, c\), .* tuple of tensors; given: a list"),
+    ("gru", None, np.zeros((1, B, H)), "a tensor or a tuple of tensors; given: a ndarray"),
+    ("gru", None, (np.zeros((1, B, H)),), r"a tuple of tensors; given: \['ndarray'\]"),
+    ("gru", None, torch.zeros(1, B, H, dtype=torch.float32), "state is torch.float32"),
+    ("gru", None, torch.zeros(1, B, H, dtype=torch.int64), "state is torch.int64"),
+    ("gru", None, torch.zeros(1, B, H, dtype=torch.bool), r"use h.to\(layer.W.dtype\)"),
+    ("gru", None, torch.zeros(1, B, H, dtype=torch.complex128), "the layer is torch.float64"),
+]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize(("cell", "x", "state", "message"), BAD_KINDS)
+def test_another_kind_of_input_or_state_is_named(fast, cell, x, state, message):
+    layer = Recurrent(cell, inputs, H)
+    layer.fast = fast
+    if x is None:
+        x = torch.randn(B, T, inputs)
+    with pytest.raises(ValueError, match=message):
+        layer(x, state)
+
+
+@pytest.mark.parametrize("layer", [RNN, LSTM, GRU])
+def test_a_third_place_is_not_taken_for_seeds(layer):
+    """In torch it is ``num_layers``."""
+    with pytest.raises(TypeError, match="positional argument"):
+        layer(inputs, H, 2)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_one_seed_keeps_its_axis(name):
+    layer = Recurrent(name, inputs, H, seeds=1)
+    x = torch.randn(B, T, inputs)
+    output, state, gates = layer(x, trace=True)
+    assert layer(x)[0].shape == output.shape == (1, B, T, H)
+    assert all(part.shape == (1, B, H) for part in flat(state))
+    assert all(gate.shape == (1, B, T, H) for gate in gates.values())
+
+
+@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("trace", [True, False])
+def test_weights_that_are_computed_are_read(name, trace):
+    pruned = randomise(Recurrent(name, inputs, H))
+    plain = Recurrent(name, inputs, H)
+    prune.l1_unstructured(pruned, "U", 0.5)
+    weights = {key: value.detach().clone() for key, value in pruned.weights().items()}
+    assert (weights["U"] == 0).any()
+    plain.load_state_dict(weights)
+    x = torch.randn(B, T, inputs)
+    expected = plain(x, trace=trace)[0]
+    torch.testing.assert_close(pruned(x, trace=trace)[0], expected, rtol=0, atol=1e-13)
+    parametrizations.weight_norm(plain, "W")
+    torch.testing.assert_close(plain(x, trace=trace)[0], expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_replica_computes_the_same(name):
+    """What ``nn.DataParallel`` makes of a layer: tensors where the parameters were."""
+    layer = randomise(Recurrent(name, inputs, H))
+    replica = layer._replicate_for_data_parallel()
+    for key, value in layer.named_parameters():
+        setattr(replica, key, value.clone())
+    x = torch.randn(B, T, inputs)
+    torch.testing.assert_close(replica(x)[0], layer(x)[0], rtol=0, atol=0)
+
+
 def test_the_short_names_are_the_registry_cells():
-    assert [layer(I, H).cell.name for layer in (RNN, LSTM, GRU)] == ["rnn", "lstm", "gru"]
+    assert [layer(inputs, H).cell.name for layer in (RNN, LSTM, GRU)] == ["rnn", "lstm", "gru"]

@@ -393,7 +393,7 @@ class Fused(torch.autograd.Function):
         # create_graph=True: without this, a second derivative could be missing unseen
         if torch.is_grad_enabled():
             raise RuntimeError(f"the compiled loop cannot be differentiated twice: {_INSTEAD}")
-        if torch._C._are_functorch_transforms_active():
+        if any(_is_batched(gradient) for gradient in (dout, *dlast)):
             raise RuntimeError(f"the compiled loop cannot walk back in a batch: {_INSTEAD}")
         M, stacked, *rest = ctx.saved_tensors
         S, T, G, B = rest[-1].shape
@@ -422,6 +422,14 @@ class Fused(torch.autograd.Function):
     def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
         """Forward-mode differentiation, which the loop has not."""
         raise RuntimeError(f"the compiled loop has no forward-mode derivative: {_INSTEAD}")
+
+
+def _is_batched(gradient: Tensor | None) -> bool:
+    """Whether it stands for many gradients at once, as in a vectorized Jacobian."""
+    if gradient is None:
+        return False
+    functorch = torch._C._functorch
+    return functorch.is_batchedtensor(gradient) or functorch.is_legacy_batchedtensor(gradient)
 
 
 def _run_once(cell: str, dtype: torch.dtype) -> None:
