@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import random
+import re
 import subprocess
 import sys
 import time
@@ -183,7 +184,9 @@ def test_file_without_rows(path, content):
 
 
 def test_a_file_cut_at_any_byte_is_completed(path):
-    """Every row that was whole stays, the cut one goes, with a warning, and running again gives the whole file."""
+    """Every row that was whole stays, the cut one goes, with a warning, and running again gives
+    the whole file.
+    """
     rows = [
         row("lstm", 0, 0.25, "plain"),
         row("gru", 0, 0.5, 'a "b\nc",\n\n"d'),
@@ -254,7 +257,9 @@ def test_a_killed_writer_loses_nothing(path):
 
 
 def test_a_row_is_one_write_and_waits_for_the_disk(path, monkeypatch):
-    """What makes the row whole: one write of the complete line to a file opened for appending, then fsync."""
+    """What makes the row whole: one write of the complete line to a file opened for appending,
+    then fsync.
+    """
     events = []
 
     class Watched(io.FileIO):
@@ -291,10 +296,7 @@ def test_a_full_disk_costs_only_the_row_that_was_refused(path, monkeypatch):
         with pytest.raises(OSError, match="No space left"):
             store.append(row(seed=1))
     assert row(seed=1) not in store
-    assert path.read_bytes() == before + b"lstm,1,0.1"
-    with pytest.warns(UserWarning, match="removed a last line without its end: 'lstm,1,0.1'"):
-        store = Store(path, KEYS)
-    assert path.read_bytes() == before
+    assert path.read_bytes() == before, "a write that fails is taken back"
     store.append(row(seed=1))
     assert len(Store(path, KEYS).rows()) == 2
 
@@ -363,7 +365,9 @@ def test_failed_runs_are_counted_and_dropped(path):
 
 
 def test_failed_runs_go_all_or_none(path, monkeypatch):
-    """Killed before the new file takes its place, the old one is whole; what is left beside it does no harm."""
+    """Killed before the new file takes its place, the old one is whole; what is left beside it
+    does no harm.
+    """
     store = Store(path, KEYS, ["score", "error"])
     store.extend([failed("lstm", 0, ""), failed("lstm", 1, "no")])
     whole = path.read_text()
@@ -425,3 +429,105 @@ def test_read(monkeypatch, tmp_path):
         results.read("speed"), pd.DataFrame({"cell": ["lstm"], "seed": [0]})
     )
     assert path.read_text().endswith("gru,")  # reading repairs nothing
+
+
+COLUMNS = ["score", "note"]
+FOREIGN = {
+    "other columns": b"a,b\n1,2\n3",
+    "no table": b"some notes that somebody keeps here",
+    "other line ends": b"cell,seed,score,note\r\nlstm,0,1,x\r\n",
+    "two headers": b"cell,seed,score,note\nlstm,0,1,x\ncell,seed,score,note\n",
+    "a merge conflict": b"cell,seed,score,note\n<<<<<<< HEAD\nlstm,0,1,x\n",
+    "a short line": b"cell,seed,score,note\nlstm,0\n",
+    "no text": b"cell,seed,score,note\nlstm,0,1,\xfc\n",
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_a_foreign_or_damaged_file_is_refused_and_left_as_it_is(kind, path):
+    path.write_bytes(FOREIGN[kind])
+    with pytest.raises(ValueError, match=re.escape(str(path))):
+        Store(path, ["cell", "seed"], COLUMNS)
+    assert path.read_bytes() == FOREIGN[kind]
+
+
+@pytest.mark.parametrize("kind", ["two headers", "a merge conflict", "a short line"])
+def test_a_damaged_file_is_not_read_in_silence(kind, monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
+    (tmp_path / "study.csv").write_bytes(FOREIGN[kind])
+    with pytest.raises(ValueError, match=r"study\.csv"):
+        results.read("study")
+
+
+def filled(path):
+    """A store with one run."""
+    store = Store(path, ["cell", "seed"], COLUMNS)
+    store.append({"cell": "lstm", "seed": 0, "score": 1, "note": "x"})
+    return store
+
+
+NEW = {"cell": "gru", "seed": 0, "score": 2, "note": "y"}
+
+
+def test_columns_in_another_order_are_kept_and_nothing_doubles(path):
+    path.write_text("note,score,seed,cell\nx,1,0,lstm\n")
+    store = Store(path, ["cell", "seed"], COLUMNS)
+    assert {"cell": "lstm", "seed": 0} in store
+    store.append(NEW)
+    assert path.read_text() == "note,score,seed,cell\nx,1,0,lstm\ny,2,0,gru\n"
+
+
+def test_a_file_that_is_deleted_meanwhile_begins_anew_with_its_header(path):
+    store = filled(path)
+    path.unlink()
+    store.append(NEW)
+    assert path.read_text() == "cell,seed,score,note\ngru,0,2,y\n"
+
+
+def test_a_file_that_is_reordered_meanwhile_gets_its_own_columns(path):
+    store = filled(path)
+    path.write_text("note,score,seed,cell\nx,1,0,lstm\nz,1,1,lstm\n")
+    store.append(NEW)
+    assert path.read_text().endswith("\ny,2,0,gru\n")
+    assert {"cell": "lstm", "seed": 1} in store
+
+
+def test_a_file_that_is_replaced_meanwhile_gets_nothing(path):
+    store = filled(path)
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(Stop, match="changed while the study ran"):
+        store.append(NEW)
+    assert path.read_text() == "a,b\n1,2\n"
+
+
+def test_a_lock_file_that_was_removed_does_not_let_two_writers_in(path):
+    with results.lock(path):
+        store = filled(path)
+        os.unlink(f"{path}.lock")
+        with results.lock(path.with_name("other.csv")), pytest.raises(Stop, match="was removed"):
+            store.append(NEW)
+    assert "gru" not in path.read_text()
+
+
+def test_a_text_that_is_not_utf_8_is_stored_as_its_code(path):
+    store = filled(path)
+    store.append(NEW | {"note": "no file m\udcfc.wav"})
+    assert store.rows().note.tolist() == ["x", "no file m\\udcfc.wav"]
+
+
+def test_curves_are_a_tidy_table():
+    rows = pd.DataFrame(
+        {"seed": [3, 4], "cell": ["lstm", "gru"], "curve": ["[[0, 1, 2, 3]]", "[[5, 6, 7, 8]]"]}
+    )
+    found = results.curves(rows, ["cell"])
+    assert list(found) == ["cell", "seed", "step", "train_loss", "loss", "score"]
+    assert found.to_numpy().tolist() == [["lstm", 3, 0, 1, 2, 3], ["gru", 4, 5, 6, 7, 8]]
+
+
+def test_arms_are_the_final_rows_by_seed(monkeypatch, tmp_path):
+    monkeypatch.setattr(results, "folder", lambda: tmp_path)
+    lines = ["phase,cell,seed", "final,gru,1", "final,gru,0", "tuning,gru,9", "final,lstm,0"]
+    (tmp_path / "study.csv").write_text("\n".join(lines) + "\n")
+    assert results.arms("study", cell="gru").seed.tolist() == [0, 1]
+    with pytest.raises(NoResults, match="cell=rnn"):
+        results.arms("study", cell="rnn")

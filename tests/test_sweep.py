@@ -1,4 +1,6 @@
-"""The sweep: the same rows on every executor, and nothing lost or doubled by errors, Ctrl-C, dead workers and kills."""
+"""The sweep: the same rows on every executor, and nothing lost or doubled by errors, Ctrl-C, dead
+workers and kills.
+"""
 
 import importlib
 import json
@@ -51,7 +53,8 @@ def measure(config):
     rest = {name: config[name] for name in ("phase", "size")}
     rest |= {"note": "long, " * 500, "process": os.getpid(), "seconds": time.perf_counter() - start}
     rest |= {"threads": os.environ.get("OMP_NUM_THREADS")}
-    return [rest | {"seed": seed, "value": config["size"] ** 2 + seed / 3} for seed in config["seeds"]]
+    square = config["size"] ** 2
+    return [rest | {"seed": seed, "value": square + seed / 3} for seed in config["seeds"]]
 '''
 MAIN = """
 import pathlib, sys
@@ -118,15 +121,18 @@ def test_threads_and_processes_give_the_rows_of_this_process(tiny, monkeypatch):
 
 @pytest.fixture
 def dask(tiny, request):
-    """A scheduler and two workers, with one thread each unless the test asks for more: processes on this machine."""
+    """A scheduler and two workers, with one thread each unless the test asks for more:
+    processes on this machine.
+    """
     address, folder = tiny.HERE / "scheduler.json", ["--local-directory", str(tiny.HERE)]
     python, place = (
         [sys.executable, "-m"],
         ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(address)],
     )
-    begin = lambda *args: subprocess.Popen(
-        [*python, *args, *place], stderr=subprocess.DEVNULL, cwd=tiny.HERE
-    )
+
+    def begin(*args):
+        return subprocess.Popen([*python, *args, *place], stderr=subprocess.DEVNULL, cwd=tiny.HERE)
+
     worker = [
         "distributed.cli.dask_worker",
         "--no-nanny",
@@ -245,7 +251,9 @@ def lines(tiny):
 
 
 def killed_at_random_moments(tiny, kills, jobs, calls):
-    """Kill the study so often, then let it end. A third of the kills come while it starts, the others while it runs."""
+    """Kill the study so often, then let it end. A third of the kills come while it starts, the
+    others while it runs.
+    """
     seed = random.randrange(10**6)
     print(f"the moments come from random.Random({seed})")
     chance, running = random.Random(seed), 0
@@ -275,7 +283,10 @@ def test_a_killed_study_ends_with_the_rows_of_an_undisturbed_one(
     pd.testing.assert_frame_equal(same(found), expected)
     assert not found.rows().duplicated(tiny.KEYS).any()
     if jobs == "1":  # one after the other: in the order of the study
-        order = lambda store: store.rows()[tiny.KEYS].to_numpy().tolist()
+
+        def order(store):
+            return store.rows()[tiny.KEYS].to_numpy().tolist()
+
         assert order(found) == order(store_of(tiny, "here"))
 
 
@@ -435,7 +446,10 @@ def test_a_config_of_which_rows_are_lacking_is_run_as_a_whole(tiny):
 
 def test_configs_without_seeds_and_wrong_rows(tmp_path):
     store = Store(tmp_path / "x.csv", ["size"], ["value", "error"])
-    inverse = lambda config: [config | {"value": 1 / config["size"]}]
+
+    def inverse(config):
+        return [config | {"value": 1 / config["size"]}]
+
     assert sweep.run_all(inverse, [{"size": 0}, {"size": 2}], store) == 1
     assert (
         store.path.read_text()

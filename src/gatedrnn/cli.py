@@ -1,4 +1,4 @@
-"""The command ``gatedrnn``: list the studies, run one, judge the claims by what is stored, time this machine."""
+"""The command ``gatedrnn``: list the studies, run one, judge the claims, time this machine."""
 
 import argparse
 import sys
@@ -8,7 +8,8 @@ from gatedrnn import results, sweep
 from gatedrnn.studies import STUDIES, load
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> object:
+    """Run the command; what goes wrong is one line."""
     args = _parser().parse_args(argv)
     try:
         return args.command(args)
@@ -37,7 +38,10 @@ def _parser():
     )
     text = "instead, measure the study engine anew and put it in the place of the stored one"
     command.add_argument("--renew", action="store_true", help=text)
-    more = "Finished runs are kept in results/ and not repeated, so Ctrl-C or a kill costs only the runs in progress."
+    more = (
+        "Finished runs are kept in results/ and not repeated, so Ctrl-C or a kill costs only the "
+        "runs in progress, and a long one goes on from its last evaluation."
+    )
     command = add("run", run, "run a study, or what is left of it", more)
     command.add_argument(
         "study", choices=STUDIES, metavar="STUDY", help=f"one of: {', '.join(STUDIES)}"
@@ -59,26 +63,38 @@ def _count(text):
     return int(text)
 
 
-def studies(args):
-    for name in STUDIES:
-        print(f"{name:10} {load(name).__doc__.splitlines()[0]}")
+def studies(args: argparse.Namespace) -> None:
+    """Print the studies by part, with what each of them measures."""
+    part = None
+    for name, module in STUDIES.items():
+        here = module.split(".")[-2]
+        if here != part:
+            part = here
+            print(f"{part}:")
+        print(f"  {name:13} {load(name).__doc__.splitlines()[0]}")
 
 
-def verdicts(args):
+def verdicts(args: argparse.Namespace) -> object:
+    """Print the verdicts."""
     from gatedrnn.claims import verdicts
 
     return verdicts.main()
 
 
-def bench(args):
+def bench(args: argparse.Namespace) -> None:
+    """Time this machine."""
     from gatedrnn.studies import bench as timed
 
-    timed.renew() if args.renew else timed.main()
+    if args.renew:
+        timed.renew()
+    else:
+        timed.main()
 
 
-def run(args):
-    """Every phase of a study in turn. A phase may build on the rows of those before it, hence none begins while one of
-    those has failed.
+def run(args: argparse.Namespace) -> None:
+    """Run every phase of a study in turn.
+
+    A phase may build on the rows of those before it, so none begins while one of those has failed.
     """
     study, path, executor = load(args.study), results.folder() / f"{args.study}.csv", nullcontext()
     if args.scheduler:
@@ -87,7 +103,8 @@ def run(args):
         executor = sweep.processes(args.jobs)
     if getattr(study, "ALONE", False) and (args.scheduler or args.jobs > 1):
         sys.exit(
-            f"{args.study} measures times, so one run must not disturb another: leave out --jobs and --scheduler"
+            f"{args.study} measures times, so one run must not disturb another: "
+            "leave out --jobs and --scheduler"
         )
     try:
         with results.lock(path), executor as workers:

@@ -1,20 +1,22 @@
-"""Run the configs of a study, in this process or on others, and store what each gives. Nothing here imports torch.
+"""Run the configs of a study, in this process or on others, and store what each gives. No torch.
 
 A study is a module of ``gatedrnn.studies``:
-    KEYS      the columns that tell one run from another, a list; among them "seed" if there are seeds
-    COLUMNS   the other columns, a list, without "error"
-    PHASES    functions ``phase(store) -> list of configs``, called in turn: a later one may read the earlier rows
-    measure   ``measure(config) -> list of rows``, dicts of KEYS and COLUMNS; a function of its module, so that another
-              process finds it
+    KEYS      the columns that tell one run from another; among them "seed" if there are seeds
+    COLUMNS   the other columns, without "error"
+    PHASES    functions ``phase(store) -> list of configs``, called in turn: a later one may read
+              the rows of an earlier one
+    measure   ``measure(config) -> list of rows``, dicts of KEYS and COLUMNS; a function of its
+              module, so that another process finds it
     ALONE     True if it measures times, so that nothing may run beside it; else left out
-A config is a flat dict of the key columns. If it has ``seeds``, a list, in place of ``seed``, these seeds are trained
-together in one call, which gives one row a seed.
+A config is a flat dict of the key columns. If it has ``seeds``, a list, in place of ``seed``, these
+seeds are trained together in one call, which gives one row a seed.
 """
 
 import logging
 import os
 import signal
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future
 from contextlib import contextmanager, suppress
 from itertools import islice
@@ -22,7 +24,7 @@ from queue import Empty, SimpleQueue
 
 from tqdm import tqdm
 
-from gatedrnn.results import Stop
+from gatedrnn.results import Stop, Store
 
 IN_FLIGHT = 256  # calls handed to the workers at a time: more than there are workers
 
@@ -36,20 +38,40 @@ class _Here(Executor):
         return future
 
 
-def runs(config):
+def runs(config: dict) -> list[dict]:
     """The key columns of the runs of a config, one dict a row."""
     rest = {name: value for name, value in config.items() if name != "seeds"}
     return [rest | {"seed": seed} for seed in config["seeds"]] if "seeds" in config else [rest]
 
 
-def run_all(fn, configs, store, executor=None, progress=None):
-    """Store the rows of ``fn(config)`` for each config of which the store lacks a row; the number of runs that failed.
-    ``executor``: any of ``concurrent.futures`` or Dask's ``Client.get_executor()``; None runs one config after the
-    other in this process, and only this process writes. ``progress`` is the name of a bar with the time left. An
-    exception becomes one row for each seed: its text in the column ``error``, the measured columns empty. What ends a
-    sweep early is a ``Stop`` from ``fn``, a worker that dies (also a Stop) or Ctrl-C; every finished call is stored.
-    A config of which only some rows are there (killed within a write) is run as a whole, as seeds together have other
-    last bits than alone, and the lacking rows are added.
+def run_all(
+    fn: Callable[[dict], list[dict]],
+    configs: list[dict],
+    store: Store,
+    executor: Executor | None = None,
+    progress: str | None = None,
+) -> int:
+    """Store the rows of ``fn(config)`` for each config of which the store lacks a row.
+
+    An exception becomes one row for each seed: its text in the column ``error``, the measured
+    columns empty. A config of which only some rows are there (killed within a write) is run as a
+    whole, as seeds together have other last bits than alone, and the lacking rows are added. Every
+    finished call is stored, whatever ends the sweep.
+
+    Args:
+        fn: gives the rows of a config.
+        configs: flat dicts of the key columns.
+        store: where the rows go; only this process writes.
+        executor: any of ``concurrent.futures`` or Dask's ``Client.get_executor()``; None runs one
+            config after the other in this process.
+        progress: the name of a bar with the time left.
+
+    Returns:
+        The number of runs that failed.
+
+    Raises:
+        Stop: ``fn`` raised it, or a worker died.
+        ValueError: the store has no column ``error``, or a call gave other rows than its config's.
     """
     if "error" not in (store.columns or []):
         raise ValueError(
@@ -76,8 +98,10 @@ def run_all(fn, configs, store, executor=None, progress=None):
                     failed += _keep(store, running.pop(future), future)
                     bar.update()
         except (BrokenExecutor, CancelledError):
-            text = "a worker or the scheduler died (out of memory?); every finished run is stored: run again to go on"
-            raise Stop(text) from None
+            raise Stop(
+                "a worker or the scheduler died (out of memory?); "
+                "every finished run is stored: run again to go on"
+            ) from None
         finally:
             for future in running:
                 future.cancel()
@@ -87,8 +111,9 @@ def run_all(fn, configs, store, executor=None, progress=None):
 
 
 def _attempt(fn, config):
-    """The rows of a call and None, or no rows and the error on one line: not every exception can be sent between
-    processes.
+    """The rows of a call and None, or no rows and the error on one line.
+
+    Not every exception can be sent between processes.
     """
     try:
         return list(fn(config)), None
@@ -123,9 +148,10 @@ def _keep(store, config, future):
 
 
 @contextmanager
-def processes(number):
-    """An executor of that many processes of this machine, each with one thread, for a ``with`` block. A block left by
-    an exception or Ctrl-C ends them at once: the calls they are in are lost anyway.
+def processes(number: int) -> Iterator[Executor]:
+    """An executor of that many processes of this machine, each with one thread.
+
+    A block left by an exception or Ctrl-C ends them at once: the calls they are in are lost anyway.
     """
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -155,10 +181,12 @@ def _begin_worker():
 
 
 @contextmanager
-def cluster(address):
-    """An executor of the Dask cluster whose scheduler has that address, for a ``with`` block. Stop if ``distributed``
-    is not installed, if nothing answers within 10 s, or if a worker has more than one thread: the studies set torch's
-    seed and dtype for a whole process.
+def cluster(address: str) -> Iterator[Executor]:
+    """An executor of the Dask cluster whose scheduler has that address.
+
+    Raises:
+        Stop: ``distributed`` is not installed, nothing answers within 10 s, or a worker has more
+            than one thread: the studies set torch's seed and dtype for a whole process.
     """
     try:
         from distributed import Client
@@ -178,7 +206,8 @@ def cluster(address):
     with client:
         if many := [worker for worker, threads in client.nthreads().items() if threads > 1]:
             raise Stop(
-                f"{many[0]} has more than one thread: start the workers of the cluster with --nthreads 1"
+                f"{many[0]} has more than one thread: "
+                "start the workers of the cluster with --nthreads 1"
             )
         yield client.get_executor(
             pure=False

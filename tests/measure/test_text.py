@@ -51,8 +51,8 @@ def test_the_validation_is_the_same_whatever_the_length():
 
 def test_shuffled_text_has_the_same_characters():
     plain, mixed = real.CarriedText(), real.CarriedText(shuffled=True)
-    for part in ("train", "valid"):
-        a, b = (task._text(part, 100) for task in (plain, mixed))
+    for name in ("train", "valid"):
+        a, b = (task._text(name, 100) for task in (plain, mixed))
         assert torch.equal(a.sort()[0], b.sort()[0])
         assert (a == b).double().mean() < 0.1
 
@@ -75,8 +75,10 @@ def config(task, cell, steps=6):
 
 @pytest.mark.parametrize("cell", ["lstm", "gru", "rnn"])
 def test_training_carries_the_state_and_cuts_the_gradient(cell, monkeypatch):
-    """By hand with one long pass: the values of step k are those of reading everything before it with the weights of
-    then; here without learning, so that the weights stay, the loss of each step is that of the whole in one go."""
+    """By hand with one long pass: the values of step k are those of reading everything before it
+    with the weights of then; here without learning, so that the weights stay, the loss of each step
+    is that of the whole in one go.
+    """
     monkeypatch.setattr(text, "EVALUATED", (2, 50))
     c = replace(config(real.CarriedText(restart=0), cell), learning_rate=1e-30, evaluate_every=1)
     history = train(c, progress=False).history

@@ -1,4 +1,4 @@
-"""The timing protocol on a clock that we move by hand; which kernels ran; never an absolute time."""
+"""The timing protocol on a clock that we move by hand; never an absolute time."""
 
 import collections
 import gc
@@ -10,13 +10,9 @@ import pandas as pd
 import pytest
 import torch
 
-from gatedrnn import LSTM
-from gatedrnn.measure import timing as bench
-from gatedrnn.measure.operators import count_operators
+from gatedrnn import stats
 from gatedrnn.measure.timing import compare_times, environment, ratio
 from gatedrnn.reproduce import onednn
-
-FUSED = "aten::mkldnn_rnn_layer"
 
 
 class Clock:
@@ -58,7 +54,9 @@ def test_seconds_are_those_of_the_clock(clock):
 
 
 def test_warm_up_is_not_recorded(clock):
-    """The first 5 calls are slow, as first calls are: 4 of warm-up, and 1 that settles the repeats."""
+    """The first 5 calls are slow, as first calls are: 4 of warm-up, and 1 that settles the
+    repeats.
+    """
     slow = iter([100.0] * 5)
     times = compare_times({"a": clock.candidate("a", lambda: next(slow, 1.0))}, rounds=3, warmup=4)
     assert times["seconds"].tolist() == [1.0] * 3
@@ -189,8 +187,10 @@ def test_interval_against_resampling_by_hand():
 
 
 def test_interval_covers_a_known_ratio(monkeypatch):
-    """Skewed noise, as times have it, a part of it common to the round; the true ratio of medians is 0.75."""
-    monkeypatch.setattr(bench, "RESAMPLES", 500)
+    """Skewed noise, as times have it, a part of it common to the round; the true ratio of medians
+    is 0.75.
+    """
+    monkeypatch.setattr(stats, "RESAMPLES", 500)
     rng, hits, studies = np.random.default_rng(0), 0, 250
     for seed in range(studies):
         common = rng.lognormal(0, 0.1, 30)
@@ -210,72 +210,6 @@ def test_seed_of_the_resamples():
 def test_ratio_reads_well():
     r = ratio(table([0.002] * 3, [0.001] * 3), "a", "b")
     assert str(r) == "2.00 [2.00, 2.00]"
-
-
-def test_which_kernel_ran():
-    """torch's CPU build has a fused kernel for its LSTM in float32, and for nothing else; ours never uses it."""
-    x = torch.randn(5, 2, 3, dtype=torch.float32)
-    lstm, gru = (kind(3, 4, dtype=torch.float32) for kind in (torch.nn.LSTM, torch.nn.GRU))
-    ours, double = LSTM(3, 4, dtype=torch.float32), torch.nn.LSTM(3, 4, dtype=torch.float64)
-    available = torch.backends.mkldnn.is_available()
-    assert (FUSED in count_operators(lambda: lstm(x))) == available
-    assert FUSED not in count_operators(lambda: ours(x))
-    assert FUSED not in count_operators(lambda: gru(x))
-    assert FUSED not in count_operators(lambda: double(x.double()))
-    with onednn(False):
-        assert FUSED not in count_operators(lambda: lstm(x))
-    assert (FUSED in count_operators(lambda: lstm(x))) == available
-
-
-def test_kernels_names_only_what_ran():
-    x = torch.randn(3, 3)
-    seen = count_operators(lambda: (x @ x @ x).tanh())
-    assert seen == {"aten::mm": 2, "aten::tanh": 1}
-    assert all(name.startswith("aten::") for name in seen)
-
-
-def test_kernels_sees_the_backward_pass_inside_the_call():
-    x = torch.randn(2, 3, requires_grad=True)
-    assert "aten::tanh_backward" in count_operators(lambda: x.tanh().sum().backward())
-    loss = x.tanh().sum()
-    assert "aten::tanh_backward" not in count_operators(lambda: x.tanh().sum())
-    assert "aten::tanh_backward" in count_operators(loss.backward)
-    lstm, x = torch.nn.LSTM(3, 4, dtype=torch.float32), torch.randn(5, 2, 3, dtype=torch.float32)
-    fused = "aten::mkldnn_rnn_layer_backward" in count_operators(
-        lambda: lstm(x)[0].sum().backward()
-    )
-    assert fused == torch.backends.mkldnn.is_available()
-    with onednn(False):
-        seen = count_operators(lambda: lstm(x)[0].sum().backward())
-    assert {"aten::mm", "aten::sigmoid_backward"} <= set(seen)
-
-
-def test_kernels_leaves_out_operators_that_are_not_of_aten():
-    """An optimiser's step is wrapped in a record of the profiler's own."""
-    weight = torch.ones(2, requires_grad=True)
-    optimiser = torch.optim.SGD([weight], lr=0.1)
-    weight.sum().backward()
-    seen = count_operators(optimiser.step)
-    assert seen
-    assert all(name.startswith("aten::") for name in seen)
-
-
-def test_kernels_changes_no_value():
-    layer, x = torch.nn.GRU(3, 4), torch.randn(5, 2, 3)
-    seen = []
-    count_operators(lambda: seen.append(layer(x)[0]))
-    torch.testing.assert_close(seen[0], layer(x)[0], rtol=0, atol=0)
-
-
-def test_kernels_writes_nothing(capfd):
-    count_operators(lambda: torch.ones(2) + 1)
-    assert capfd.readouterr() == ("", "")
-
-
-def test_kernels_after_a_failure(capfd):
-    with pytest.raises(ZeroDivisionError):
-        count_operators(lambda: 1 / 0)
-    assert "aten::add" in count_operators(lambda: torch.ones(2) + 1)
 
 
 def test_environment():

@@ -1,9 +1,10 @@
-"""Timing that can be trusted: CPU time of one thread, candidates taken in turns, ratios with an interval."""
+"""Timing that can be trusted: CPU time of one thread, candidates in turns, intervals."""
 
 import platform
 import re
 import time
 import timeit
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,13 +21,27 @@ SHORTEST = (
 RESAMPLES = 10_000
 
 
-def compare_times(candidates, rounds=30, warmup=3, seed=0):
-    """CPU seconds a call of each candidate, {name: callable without arguments}, measured once in every round: a
-    DataFrame with the columns round, name, seconds, in the order measured. A round takes the candidates in a new random
-    order (``seed``), so what disturbs the machine for a while disturbs all. A call shorter than a millisecond is
-    repeated within its measurement until that lasts a millisecond. First come ``warmup`` unrecorded calls of each.
-    ``timeit`` keeps garbage collection out. Raises ValueError without candidates or with fewer than 2 rounds,
-    RuntimeError if torch has more than one thread.
+def compare_times(
+    candidates: dict[str, Callable[[], object]], rounds: int = 30, warmup: int = 3, seed: int = 0
+) -> pd.DataFrame:
+    """CPU seconds a call of each candidate, measured once in every round.
+
+    A round takes the candidates in a new random order, so what disturbs the machine for a while
+    disturbs all. A call shorter than a millisecond is repeated within its measurement until that
+    lasts a millisecond. ``timeit`` keeps garbage collection out.
+
+    Args:
+        candidates: {name: function without arguments}.
+        rounds: how often each is measured.
+        warmup: calls of each before the first round, which are not recorded.
+        seed: that of the orders.
+
+    Returns:
+        The columns round, name, seconds, in the order measured.
+
+    Raises:
+        ValueError: no candidates, or fewer than 2 rounds.
+        RuntimeError: torch has more than one thread.
     """
     if not candidates or rounds < 2:
         raise ValueError(
@@ -53,7 +68,10 @@ def compare_times(candidates, rounds=30, warmup=3, seed=0):
 
 @dataclass(frozen=True)
 class Ratio:
-    """The median time of ``a`` over that of ``b``, ``low`` and ``high`` its 95 % interval; above 1, ``a`` is slower."""
+    """The median time of ``a`` over that of ``b``, with its 95 % interval.
+
+    Above 1, ``a`` is slower.
+    """
 
     ratio: float
     low: float
@@ -65,10 +83,21 @@ class Ratio:
         return f"{self.ratio:#.3g} [{self.low:#.3g}, {self.high:#.3g}]"
 
 
-def ratio(times, a, b, seed=0):
-    """How many times as long ``a`` takes as ``b``, a ``Ratio``: of their medians in the ``times`` of ``compare_times``.
-    The interval is a percentile bootstrap of the log-ratio over rounds (10,000 resamples, ``seed``), both candidates of
-    a round drawn together. Raises ValueError for a name without times, and for a time of zero.
+def ratio(times: pd.DataFrame, a: str, b: str, seed: int = 0) -> Ratio:
+    """How many times as long ``a`` takes as ``b``.
+
+    Args:
+        times: those of ``compare_times``.
+        a: a name in them.
+        b: another.
+        seed: that of the resamples.
+
+    Returns:
+        The ratio of the medians. The interval is a percentile bootstrap of the log-ratio over
+        rounds (10,000 resamples), both candidates of a round drawn together.
+
+    Raises:
+        ValueError: a name without times, or a time of zero.
     """
     wide = times.pivot(index="round", columns="name", values="seconds")
     if unknown := {a, b} - set(wide):
@@ -76,7 +105,8 @@ def ratio(times, a, b, seed=0):
     pair = wide[[a, b]].to_numpy().T  # (2, rounds)
     if pair.min() <= 0:
         raise ValueError(
-            "a time of zero: the clock of this system is too coarse; time something that takes longer"
+            "a time of zero: the clock of this system is too coarse; "
+            "time something that takes longer"
         )
     options = {"paired": True, "n_resamples": RESAMPLES, "method": "percentile", "rng": seed}
     drawn = scipy.stats.bootstrap(
@@ -87,8 +117,8 @@ def ratio(times, a, b, seed=0):
     return Ratio(of_a[1] / of_b[1], low, high, of_a, of_b)
 
 
-def environment():
-    """The machine, without which a time says nothing: a dict of text, numbers and booleans. Print it with the time."""
+def environment() -> dict[str, object]:
+    """The machine, without which a time says nothing: text, numbers and booleans by name."""
     info = Path(
         "/proc/cpuinfo"
     )  # Linux keeps the processor's name where ``platform`` does not look

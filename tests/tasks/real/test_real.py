@@ -1,4 +1,6 @@
-"""The tasks on real data: what they ask, against the loaders; the parts stay apart; shares are nested; references."""
+"""The tasks on real data: what they ask, against the loaders; the parts stay apart; shares are
+nested; references.
+"""
 
 import dataclasses
 import math
@@ -246,9 +248,9 @@ def test_chorales_ask_for_the_next_step_of_whole_pieces():
 
 
 def test_chorale_batches_are_cuts_of_training_pieces_from_random_starts():
-    packed = lambda x, y: (
-        torch.cat([x, y[-1:]]).to(torch.uint8).numpy().tobytes()
-    )  # 88 bytes a step
+    def packed(x, y):
+        return torch.cat([x, y[-1:]]).to(torch.uint8).numpy().tobytes()  # 88 bytes a step
+
     pieces, places = [packed(*piece) for piece in unpadded(Chorales().part("train"))], []
     for step in range(4):
         for x, y in unpadded(draw(Chorales(), 60, step=step, length=10)):
@@ -545,7 +547,9 @@ def test_the_reference_of_the_traffic_is_the_error_of_the_median_forecast():
 
 
 def test_the_reference_of_the_chorales_is_the_entropy_of_key_frequencies():
-    keys = lambda name: np.concatenate([y.numpy() for _, y in unpadded(Chorales().part(name))])
+    def keys(name):
+        return np.concatenate([y.numpy() for _, y in unpadded(Chorales().part(name))])
+
     p = (keys("train").sum(0) + 1) / (len(keys("train")) + 2)
     nats = -(keys("test") * np.log(p) + (1 - keys("test")) * np.log(1 - p)).sum(1).mean()
     assert Chorales().reference() == pytest.approx(nats)
@@ -644,7 +648,10 @@ def test_shuffled_chorales_hold_the_same_steps_in_another_fixed_order():
     plain, mixed, again = (Chorales(shuffled).part("test") for shuffled in (False, True, True))
     assert same(mixed, again)
     assert torch.equal(plain.mask, mixed.mask)
-    whole = lambda batch, k: torch.cat([batch.x[k, :1], batch.y[k][batch.mask[k]]])
+
+    def whole(batch, k):
+        return torch.cat([batch.x[k, :1], batch.y[k][batch.mask[k]]])
+
     for k in range(len(plain.x)):
         steps = [
             sorted(row.numpy().tobytes() for row in whole(batch, k)) for batch in (plain, mixed)
