@@ -13,6 +13,7 @@ def _single():
     reproducible(dtype=torch.float32)
 
 
+@pytest.mark.slow
 def test_the_readers_table_shows_stored_and_new_side_by_side(monkeypatch, capsys):
     monkeypatch.setattr(bench, "SHAPES", bench.SHAPES[:2] + bench.SHAPES[-1:])
     monkeypatch.setattr(speed, "SECONDS", 0.0)

@@ -262,6 +262,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", protocol.PANEL)
 def test_each_task_is_trained_and_judged_in_its_unit(task, monkeypatch, folder):
     length = 40 if task in ("adding", "recall") else protocol.PANEL[task].length
@@ -411,6 +412,7 @@ def finished(folder):
     return min(steps), rows
 
 
+@pytest.mark.slow
 def test_a_killed_call_goes_on_and_gives_the_same_rows(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()

@@ -175,6 +175,7 @@ def losses(history, seed):
     return history[history.seed == seed][["step", "train_loss", "loss"]].to_numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRAINED)
 def test_the_start_of_a_stored_training_comes_out_again(name):
     study = studies.load(name)
@@ -238,6 +239,7 @@ def cheapest_call(cosine, bias):
     return best and best[1:]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cosine", [False, True])
 @pytest.mark.parametrize("bias", [None, 1.0, 2.0, "chrono"])
 def test_the_first_evaluation_of_a_stored_training_comes_out_again(

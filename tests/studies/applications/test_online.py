@@ -20,6 +20,7 @@ def stored():
     return results.Store(results.folder() / "online.csv", online.KEYS, [*online.COLUMNS, "error"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0, -1])
 def test_a_stored_stream_comes_out_the_same_again(place, monkeypatch):
     """The first samples, before rounding has grown."""

@@ -29,6 +29,7 @@ def change(folder, check, case, value):
     rows.to_csv(folder / "structure.csv", index=False)
 
 
+@pytest.mark.slow
 def test_every_check_is_stored_once_and_comes_out_the_same():
     rows = results.read("structure").set_index(["check", "case"])
     assert len(rows) == len(CHECKS)

@@ -34,7 +34,7 @@ def test_an_oracle_is_right_on_every_tested_string_and_half_wrong_is_seen(name):
             good = task.oracle(x)
             return torch.stack([good, -good]), None
 
-    perfect, wrong = languages.tested(Oracle(), name)
+    perfect, wrong = languages.generalised(Oracle(), name)
     assert (perfect["tokens"], perfect["strings"]) == (1, 1)
     assert wrong["strings"] == 0
     assert [n for n, *_ in json.loads(perfect["by_length"])] == list(languages.TESTED[name])

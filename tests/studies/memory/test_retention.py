@@ -16,6 +16,7 @@ def _single():
     reproducible(dtype=torch.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["adding", "anbn", "chorales"])
 def test_the_inside_is_measured_before_and_after(task, monkeypatch):
     setting = retention.TASKS[task]

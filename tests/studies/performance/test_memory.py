@@ -66,6 +66,7 @@ def test_every_row_once():
     assert list(measure(GRID[0])[0]) == memory.KEYS + memory.COLUMNS
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is read from /proc")
 def test_peak_is_that_of_the_step_alone():
     """And not hidden below a higher record, that of an import or of the process above."""
