@@ -144,3 +144,24 @@ def test_gate_panels_stand_upright_with_their_limits():
     assert {text.get_text() for text in axes[1].texts} == {"4"}
     assert [text.get_text() for text in axes[0].get_yticklabels()] == ["a", "b", "d"]
     assert axes[1].get_xlabel() == "step"
+
+
+def test_gates_run_from_zero_and_states_from_minus_one():
+    figure, axes = plt.subplots(3, 1)
+    panels = dict.fromkeys(("z", "GRU: reset gate", "h"), np.zeros((4, 2)))
+    images = plot.gates(axes, panels, colorbar=False)
+    plt.close(figure)
+    assert [image.get_clim() for image in images] == [(0, 1), (0, 1), (-1, 1)]
+
+
+def test_a_number_stands_out_from_its_ground():
+    figure, axes = plt.subplots(2, 1)
+    values = np.array([[0.1], [0.9], [-0.9]])
+    images = plot.gates(axes, {"z": values[:2], "c": values[1:]}, numbers=["z", "c"])
+    plt.close(figure)
+    for ax, image in zip(axes, images, strict=True):
+        for text in ax.texts:
+            step, row = map(int, text.get_position())
+            ground = image.cmap(image.norm(image.get_array()[row, step]))[:3]
+            contrast = abs(luminance(ground) - luminance(text.get_color()))
+            assert contrast > 0.4, f"{text.get_text()} in {text.get_color()} on {ground}"

@@ -79,9 +79,6 @@ def style(cell: str) -> Style:
     return Style(label(cell), *SPARE_LOOKS[place % len(SPARE_LOOKS)])
 
 
-STYLES = {cell: style(cell) for cell in CELLS}
-
-
 def subplots(
     rows: int = 1, columns: int = 1, panel: str = "standard", **options: Any
 ) -> tuple[Figure, Any]:
