@@ -1,6 +1,4 @@
-"""The tasks of one memory operation: their samples, the kinds of control, exact and published
-floors.
-"""
+"""The tasks of one memory operation: samples, the kinds of control, exact and published floors."""
 
 import math
 from itertools import product

@@ -24,8 +24,8 @@ class Addition(Task):
 
     length 2::
 
-        input    4 7 + 8 = ? ? ?        e is the end
-        target   - - - - - 5 5 e
+        input    4 7 + 8 = ? ? ? ?      e is the end
+        target   - - - - - 5 5 e -
 
     Each number of digits is equally likely; blanks (?), not scored, fill up shorter problems.
 
