@@ -1,4 +1,6 @@
-"""Streams and learning on them: what a forecast may know, the simple forecasts, and the streams themselves."""
+"""Streams and learning on them: what a forecast may know, the simple forecasts, and the streams
+themselves.
+"""
 
 import numpy as np
 import pytest
@@ -95,7 +97,9 @@ def test_persistence_by_hand():
 
 
 def test_recursive_least_squares_is_weighted_least_squares():
-    """Each forecast is that of the weighted ridge regression on everything before it, computed in one go."""
+    """Each forecast is that of the weighted ridge regression on everything before it, computed in
+    one go.
+    """
     stream, forget = streams.switching(0)[: WARM + 3], 0.99
     found, x = online.least_squares(stream, forget), stream[:, 0].numpy()
     for t in range(WARM, WARM + 3):
@@ -147,7 +151,9 @@ def test_one_step_of_learning_by_hand():
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_a_forecast_does_not_depend_on_the_sample_it_forecasts(cell):
-    """The error of sample t is (f - x)^2; with x + 3 it is (f - x - 3)^2. From both follows f - x, if f is the same."""
+    """The error of sample t is (f - x)^2; with x + 3 it is (f - x - 3)^2. From both follows f - x,
+    if f is the same.
+    """
     stream = torch.stack([streams.STREAMS["switching"](seed)[: WARM + 40] for seed in (0, 1)])
     changed = stream.clone()
     changed[:, WARM + 30] += 3.0

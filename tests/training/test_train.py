@@ -1,8 +1,11 @@
-"""Training: seeds together are each alone, a resumed run is the run, clipping clips, divergence is recorded."""
+"""Training: seeds together are each alone, a resumed run is the run, clipping clips, divergence is
+recorded.
+"""
 
 import math
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -29,9 +32,8 @@ SMALL = Config(
 
 
 @pytest.mark.parametrize("cell", ["rnn", "lstm", "gru"])
-@pytest.mark.parametrize(
-    "task", [Adding(), AnBn()]
-)  # AnBn: each seed's batch has a length of its own
+# AnBn: each seed's batch has a length of its own
+@pytest.mark.parametrize("task", [Adding(), AnBn()])
 def test_seeds_together_equal_each_alone(cell, task):
     config = replace(SMALL, cell=cell, task=task, bias="chrono")
     together = train(config)
@@ -48,7 +50,9 @@ def test_seeds_together_equal_each_alone(cell, task):
 
 
 def test_one_seed_equals_torchs_own_training():
-    """The reference: nn.GRU, nn.Linear, torch's clipping and Adam, on the same data from the same start."""
+    """The reference: nn.GRU, nn.Linear, torch's clipping and Adam, on the same data from the same
+    start.
+    """
     config = replace(SMALL, seeds=(3,), clip=0.1)
     ours, start = train(config), build(config)
     gru, readout = nn.GRU(2, 6, batch_first=True), nn.Linear(6, 1)
@@ -60,9 +64,8 @@ def test_one_seed_equals_torchs_own_training():
         gru.bias_hh_l0[12:] = start.recurrent.b_hn[0]
         readout.weight.copy_(start.V[0])
         readout.bias.copy_(start.a[0])
-    gru.bias_hh_l0.register_hook(
-        lambda g: torch.cat([torch.zeros(12), g[12:]])
-    )  # our one bias a block
+    # Our one bias a block
+    gru.bias_hh_l0.register_hook(lambda g: torch.cat([torch.zeros(12), g[12:]]))
     optimiser = torch.optim.Adam(
         [*gru.parameters(), *readout.parameters()], lr=config.learning_rate
     )
@@ -90,10 +93,11 @@ def test_a_resumed_run_equals_the_uninterrupted_one_bit_for_bit(tmp_path):
 
 
 def test_the_best_weights_of_each_seed_are_kept():
-    """Those of the evaluation with its lowest loss: trained so far and no further, the model has the same."""
-    config = replace(
-        SMALL, learning_rate=0.1, evaluate_every=5
-    )  # a rate at which the loss goes up and down
+    """Those of the evaluation with its lowest loss: trained so far and no further, the model has
+    the same.
+    """
+    # A rate at which the loss goes up and down
+    config = replace(SMALL, learning_rate=0.1, evaluate_every=5)
     run, steps = train(config), {}
     for k, seed in enumerate(config.seeds):
         history = run.history[run.history.seed == seed]
@@ -176,7 +180,9 @@ def test_clipping_bounds_each_seeds_norm_and_no_others():
 
 
 def test_training_clips_after_backward(monkeypatch):
-    """Clipping before backward would see no gradient, or the old one: what reaches the optimiser must be clipped."""
+    """Clipping before backward would see no gradient, or the old one: what reaches the optimiser
+    must be clipped.
+    """
     seen = []
     step = torch.optim.Adam.step
 
@@ -233,7 +239,9 @@ def test_the_global_generator_is_left_alone():
 
 
 def test_it_learns():
-    """Delayed recall over 5 steps: far below the memoryless loss within 200 steps, for every seed of both cells."""
+    """Delayed recall over 5 steps: far below the memoryless loss within 200 steps, for every seed
+    of both cells.
+    """
     for cell in ("lstm", "gru"):
         config = Config(
             DelayedRecall(4), cell, 16, 5, seeds=(0, 1, 2), steps=200, learning_rate=2e-2
@@ -261,7 +269,8 @@ def test_the_progress_bar_shows_the_time_left(capsys):
         ({"learning_rate": -1.0}, "learning_rate must be above 0, not -1.0"),
         ({"seeds": ()}, r"seeds must be different numbers, at least one; given: \(\)"),
         ({"seeds": (1, 1)}, "seeds must be different numbers"),
-        ({"init": "zeros"}, "init must be one of uniform, orthogonal, not 'zeros'"),
+        ({"seeds": (0, 1.5)}, r"seeds must be different numbers, whole ones.*; given: \(0, 1.5\)"),
+        ({"seeds": 3}, "seeds must be different numbers, whole ones, in a sequence; given: 3"),
         ({"bias": "big"}, "bias must be None, a number or 'chrono', not 'big'"),
     ],
 )
@@ -290,21 +299,174 @@ def test_training_stops_when_every_seed_has_arrived(tmp_path):
     pd.testing.assert_frame_equal(stopped.history, whole[whole.step <= last].reset_index(drop=True))
     assert len(stopped.final("loss")) == 2
     again = train(replace(config, until=mark), tmp_path / "run", progress=False)
-    pd.testing.assert_frame_equal(
-        again.history, stopped.history
-    )  # a run that has arrived is not trained on
+    # A run that has arrived is not trained on
+    pd.testing.assert_frame_equal(again.history, stopped.history)
 
 
-def test_a_cosine_ends_at_rate_zero_and_needs_its_own_number_of_steps(tmp_path):
-    config = Config(
-        DelayedRecall(4), "lstm", 4, 5, (0,), 40, learning_rate=1e-2, evaluate_every=20, cosine=True
-    )
-    plain, falling = (train(replace(config, cosine=flag), progress=False) for flag in (False, True))
-    first, moved = (
-        build(config).recurrent.U,
-        lambda run: (run.model.recurrent.U - first).abs().sum(),
-    )
-    assert 0.3 * moved(plain) < moved(falling) < moved(plain)
-    train(replace(config, steps=20), tmp_path / "run", progress=False)
+COSINE = Config(
+    DelayedRecall(4), "lstm", 4, 5, (0,), 40, learning_rate=1e-2, evaluate_every=20, cosine=True
+)
+
+
+def test_a_cosine_goes_from_the_full_rate_to_zero(monkeypatch):
+    """Step k of n has the rate (1 + cos(pi k / n)) / 2; k = n, the first at 0, is never taken."""
+    rates = []
+    step = torch.optim.Adam.step
+
+    def spy(self, *args, **kwargs):
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", spy)
+    train(COSINE, progress=False)
+    expected = [1e-2 * math.cos(math.pi * k / 80) ** 2 for k in range(40)]
+    assert rates == pytest.approx(expected, rel=1e-12)
+    rates.clear()
+    train(replace(COSINE, cosine=False), progress=False)
+    assert rates == [1e-2] * 40
+
+
+def test_a_cosine_needs_its_own_number_of_steps(tmp_path):
+    train(replace(COSINE, steps=20), tmp_path / "run", progress=False)
     with pytest.raises(ValueError, match="belongs to another run"):
-        train(config, tmp_path / "run", progress=False)
+        train(COSINE, tmp_path / "run", progress=False)
+
+
+def killed_at(step_of_death, monkeypatch, config, checkpoint):
+    """Train until the batch of that step is asked for."""
+
+    def batch_or_death(config, step):
+        if step == step_of_death:
+            raise KeyboardInterrupt
+        return training_batch(config, step)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "training_batch", batch_or_death)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, checkpoint, progress=False)
+
+
+def test_a_killed_cosine_goes_on_at_its_rate(tmp_path, monkeypatch):
+    killed_at(31, monkeypatch, COSINE, tmp_path / "run")
+    resumed = train(COSINE, tmp_path / "run", progress=False)
+    assert resumed.history.equals(train(COSINE, progress=False).history)
+
+
+def test_a_resumed_run_goes_on_from_the_last_weights_and_not_from_the_best(tmp_path, monkeypatch):
+    """At a rate at which the loss goes up, so that the best weights are not the last."""
+    config = replace(SMALL, seeds=(3,), learning_rate=1.0, evaluate_every=5)
+    whole = train(config, progress=False)
+    losses = whole.history.loss.tolist()
+    died = next(
+        k for k in range(1, 4) if losses[k] > min(losses[:k])
+    )  # an evaluation that is worse
+    killed_at(5 * died + 1, monkeypatch, config, tmp_path / "run")
+    resumed = train(config, tmp_path / "run", progress=False)
+    assert resumed.history.equals(whole.history)
+    assert all(torch.equal(resumed.best[name], value) for name, value in whole.best.items())
+
+
+@pytest.mark.parametrize("content", ["empty", "cut", "text", "other", "list"])
+def test_a_file_that_is_no_checkpoint_is_named(content, tmp_path):
+    file = tmp_path / "run.pt"
+    train(SMALL, file, progress=False)
+    if content == "other":
+        torch.save({"weights": torch.ones(2)}, file)
+    elif content == "list":
+        torch.save([1, 2], file)
+    else:
+        whole = file.read_bytes()
+        file.write_bytes({"empty": b"", "cut": whole[:5000], "text": b"hello\n"}[content])
+    before = file.read_bytes()
+    with pytest.raises(
+        ValueError, match=r"run\.pt is no checkpoint .*: delete the file"
+    ) as refused:
+        train(SMALL, file, progress=False)
+    assert "\n" not in str(refused.value)
+    assert file.read_bytes() == before
+
+
+def test_a_checkpoint_of_another_dtype_is_refused(tmp_path):
+    train(replace(SMALL, steps=10), tmp_path / "run", progress=False)
+    torch.set_default_dtype(torch.float32)
+    message = (
+        r"run belongs to a run in torch\.float64, but .* torch\.float32: call torch\.set_default"
+    )
+    with pytest.raises(ValueError, match=message):
+        train(SMALL, tmp_path / "run", progress=False)
+
+
+@pytest.mark.parametrize("seeds", [[3, 4, 5], np.arange(3, 6), range(3, 6), torch.arange(3, 6)])
+def test_however_a_config_is_written_it_is_the_same_run(seeds, tmp_path):
+    config = replace(
+        SMALL, seeds=seeds, learning_rate=np.float64(1e-2), hidden_size=np.int64(6), bias=None
+    )
+    assert config == SMALL
+    assert str(config) == str(SMALL)
+    first = train(replace(SMALL, steps=10), tmp_path / "run", progress=False)
+    assert train(config, tmp_path / "run", progress=False).history[:6].equals(first.history)
+
+
+def test_each_seed_starts_from_its_own_generator():
+    """Model k has the weights that are drawn from seed k, whatever its place among the seeds."""
+    for config in (SMALL, replace(SMALL, seeds=(5, 3)), replace(SMALL, bias="chrono")):
+        models = build(config)
+        for k, seed in enumerate(config.seeds):
+            draws = torch.Generator().manual_seed(seed)
+            bound = config.hidden_size**-0.5
+            first = torch.empty(18, 2).uniform_(-bound, bound, generator=draws)
+            assert torch.equal(models.recurrent.W[k], first)
+
+
+def test_clipping_leaves_frozen_weights_out():
+    model = SequenceModel("lstm", 3, 4, 2)
+    model.recurrent.U.requires_grad_(False)
+    model(torch.randn(2, 5, 3))[0].sum().backward()
+    learning = [p for p in model.parameters() if p.requires_grad]
+    expected = torch.cat([p.grad.flatten() for p in learning]).norm()
+    norms = clip_per_seed(model.parameters(), 0.1)
+    torch.testing.assert_close(norms, expected[None])
+    after = torch.cat([p.grad.flatten() for p in learning]).norm()
+    torch.testing.assert_close(after, torch.tensor(0.1))
+    for p in learning:
+        p.grad = None
+    assert clip_per_seed(model.parameters(), 0.1).tolist() == [0.0]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A task whose state is carried on, and emptied with the chance ``restart``."""
+
+    restart: float
+    carried = True
+    input_size = 1
+    output_size = 1
+    loss = "mse"
+
+    def stream(self, generator_, batch_size, length, step):
+        return (
+            Adding()
+            .batch(generator_, batch_size, length)
+            ._replace(x=torch.full((batch_size, length, 1), 0.1 + step))
+        )
+
+    def batch(self, generator_, batch_size, length):
+        return self.stream(generator_, batch_size, length, 0)
+
+
+def emptied(config, step):
+    """Which readers of each seed begin a step with an empty state, ``(S, B)``."""
+    state = torch.ones(len(config.seeds), config.batch_size, config.hidden_size)
+    return (module._restarted(state, config, step) == 0).all(-1)
+
+
+def test_restarts_hit_other_readers_at_each_step_and_seed():
+    config = replace(SMALL, task=Reading(0.3), batch_size=200)
+    first, second = emptied(config, 1), emptied(config, 2)
+    for some in (first, second):
+        assert 0.2 < some.double().mean() < 0.4
+    assert not torch.equal(first, second)
+    assert not torch.equal(first[0], first[1])
+    assert torch.equal(first, emptied(config, 1))  # a resumed run draws the same
+    both = (first & second).double().mean()
+    assert 0.03 < both < 0.17  # 0.09 if the draws are independent

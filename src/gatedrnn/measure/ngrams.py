@@ -1,40 +1,56 @@
-"""TODO docstring of measure.ngrams."""
+"""Interpolated n-grams of characters: a reference that any language model should beat."""
 
 import numpy as np
+import torch
 
 from gatedrnn.tasks.base import whole_number
 from gatedrnn.tasks.real.text import Characters
 
 
-def witten_bell(train, test, longest):
-    """Bits a character of the test text under interpolated n-grams of the training text, a list for n = 1, 2, ... up to
-    ``longest``. After a context seen N times, with D different characters after it, a character seen n times has the
-    probability (n + D p) / (N + D), p its probability after the context without its first character; before the first
-    step all symbols are equally likely. Source: Witten and Bell 1991, method C, interpolated.
+def witten_bell(train: torch.Tensor, test: torch.Tensor, longest: int) -> list[float]:
+    """Bits a character of a text under interpolated n-grams of another text.
+
+    After a context seen N times, with D different characters after it, a character seen n times has
+    the probability (n + D p) / (N + D), p its probability after the context without its first
+    character. Before the first step all symbols are equally likely.
+
+    Args:
+        train: the text that is counted, whole numbers below 87, ``(N,)``.
+        test: the text that is predicted, ``(M,)``; its context begins at the end of ``train``.
+        longest: the largest n, at most 9: 87^9 is the largest code in 64 bits.
+
+    Returns:
+        The bits a character for n = 1, 2, ... up to ``longest``.
+
+    Raises:
+        ValueError: ``longest`` is not from 1 to 9, or is longer than ``train``.
+
+    Source: Witten and Bell 1991, method C, interpolated.
     """
-    whole_number("longest", longest, 1, min(9, len(train)))  # 87^9 is the largest code in 64 bits
-    V, train = Characters.input_size, train.numpy()
-    test, found = np.concatenate([train[len(train) - longest + 1 :], test.numpy()]), []
-    chance = np.full(len(test) - longest + 1, 1 / V)
+    whole_number("longest", longest, 1, min(9, len(train)))
+    symbols = Characters.input_size
+    train = train.numpy()
+    test = np.concatenate([train[len(train) - longest + 1 :], test.numpy()])
+    chance = np.full(len(test) - longest + 1, 1 / symbols)
+    bits = []
     for n in range(1, longest + 1):
-        codes = [_codes(text, n) for text in (train, test)]
-        grams, counts = np.unique(codes[0], return_counts=True)
-        contexts, starts = np.unique(grams // V, return_index=True)
-        seen, different = np.add.reduceat(counts, starts), np.diff(np.append(starts, len(grams)))
-        gram = codes[1][longest - n :]
-        N, D = (_look_up(contexts, values, gram // V) for values in (seen, different))
-        chance = np.where(
-            N > 0, (_look_up(grams, counts, gram) + D * chance) / np.maximum(N + D, 1), chance
-        )
-        found.append(float(-np.log2(chance).mean()))
-    return found
+        grams, counts = np.unique(_codes(train, n), return_counts=True)
+        contexts, starts = np.unique(grams // symbols, return_index=True)
+        seen = np.add.reduceat(counts, starts)
+        different = np.diff(np.append(starts, len(grams)))
+        asked = _codes(test, n)[longest - n :]
+        N = _look_up(contexts, seen, asked // symbols)
+        D = _look_up(contexts, different, asked // symbols)
+        after = (_look_up(grams, counts, asked) + D * chance) / np.maximum(N + D, 1)
+        chance = np.where(N > 0, after, chance)
+        bits.append(float(-np.log2(chance).mean()))
+    return bits
 
 
 def _codes(text, n):
     """A number for each n characters in a row."""
-    return sum(
-        text[k : len(text) - n + 1 + k] * Characters.input_size ** (n - 1 - k) for k in range(n)
-    )
+    count = len(text) - n + 1
+    return sum(text[k : count + k] * Characters.input_size ** (n - 1 - k) for k in range(n))
 
 
 def _look_up(keys, values, asked):

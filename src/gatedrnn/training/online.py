@@ -1,8 +1,12 @@
-"""Streams, and learning on them: predict the next sample, see it, learn from it, and so on. (C23)
+"""Learning on a stream: predict the next sample, see it, learn from it, and so on (C23).
 
-A stream is ``(N, I)`` float64, scaled by its first ``WARM`` samples, which are not scored; the error of a forecast is
-the mean of its I squares. What a forecast for sample t may know are the samples before t.
+A stream is ``(N, I)`` float64, scaled by its first ``WARM`` samples, which are not scored. The
+error of a forecast is the mean of its I squares. What a forecast for sample t may know are the
+samples
+before t.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,22 +19,41 @@ from gatedrnn.training.train import clip_per_seed
 WINDOW = 20  # samples a net looks back
 
 
-def learn(streams, cell, hidden_size, rate, seeds):
-    """Errors (S, N - WARM) of nets that predict each sample of their stream, (S, N, I), and then take one step of Adam
-    on that error. A net sees the last 20 samples from an empty state (truncated backpropagation through time) and says
-    by how much the next one differs from the last. A ValueError unless there are more than ``WARM`` samples.
+def learn(
+    streams: torch.Tensor, cell: str, hidden_size: int, rate: float, seeds: Sequence[int]
+) -> torch.Tensor:
+    """Let S nets predict each sample of their stream, and learn from it.
+
+    After each forecast a net takes one step of Adam on its error. It sees the last 20 samples from
+    an empty state (truncated backpropagation through time) and says by how much the next one
+    differs from the last.
+
+    Args:
+        streams: a stream for each net, ``(S, N, I)``.
+        cell: the name of a cell.
+        hidden_size: H, the units.
+        rate: the learning rate.
+        seeds: S seeds of the initial weights.
+
+    Returns:
+        The error of each forecast, ``(S, N - WARM)``.
+
+    Raises:
+        ValueError: there are no samples after the first ``WARM``.
     """
-    S, N, I = streams.shape
+    S, N, features = streams.shape
     if N <= WARM:
         raise ValueError(
             f"streams must have more than {WARM} samples, not {N}: the first {WARM} are not scored"
         )
-    model = SequenceModel(cell, I, hidden_size, I, seeds=S)
+    model = SequenceModel(cell, features, hidden_size, features, seeds=S)
     generators = initialise.per_seed(seeds)
     initialise.uniform(model.recurrent, generators)
     model.initialise_readout(generators)
-    streams, parameters = streams.to(model.V.dtype), list(model.parameters())
-    optimiser, errors = torch.optim.Adam(parameters, lr=rate), []
+    streams = streams.to(model.V.dtype)
+    parameters = list(model.parameters())
+    optimiser = torch.optim.Adam(parameters, lr=rate)
+    errors = []
     for t in range(WARM, N):
         seen = streams[:, None, t - WINDOW : t]
         forecast = seen[:, 0, -1] + model(seen)[0][:, 0, -1]  # made before sample t is seen
@@ -43,23 +66,44 @@ def learn(streams, cell, hidden_size, rate, seeds):
     return torch.stack(errors, 1)
 
 
-def persistence(stream):
-    """The errors of the last sample as the forecast, (N - WARM,)."""
+def persistence(stream: torch.Tensor) -> torch.Tensor:
+    """The errors of the last sample as the forecast.
+
+    Args:
+        stream: ``(N, I)``.
+
+    Returns:
+        The error of each forecast, ``(N - WARM,)``.
+    """
     return (stream[WARM:] - stream[WARM - 1 : -1]).square().mean(-1)
 
 
-def least_squares(stream, forget=0.99):
-    """The errors of a linear forecast from the last 20 samples, learned on the way by recursive least squares in which
-    a sample k steps ago counts ``forget``^k; (N - WARM,). It learns from its 21st sample on, the nets from
-    their 201st.
+def least_squares(stream: torch.Tensor, forget: float = 0.99) -> torch.Tensor:
+    """The errors of a linear forecast from the last 20 samples, learned on the way.
+
+    It is recursive least squares, in which a sample k steps ago counts ``forget``^k. It learns from
+    its 21st sample on, the nets from their 201st.
+
+    Args:
+        stream: ``(N, I)``.
+        forget: the weight that a sample keeps from step to step, above 0 and at most 1.
+
+    Returns:
+        The error of each forecast, ``(N - WARM,)``.
+
+    Source: Haykin 2002, Adaptive Filter Theory, chapter 9.
     """
     x = stream.numpy()
-    size, errors = WINDOW * x.shape[1] + 1, []
-    weights, P = np.zeros((size, x.shape[1])), 10.0 * np.eye(size)
+    features = x.shape[1]
+    size = WINDOW * features + 1
+    weights = np.zeros((size, features))
+    P = 10.0 * np.eye(size)
+    errors = []
     for t in range(WINDOW, len(x)):
         seen = np.append(x[t - WINDOW : t].ravel(), 1.0)
         error = x[t] - seen @ weights
         gain = P @ seen / (forget + seen @ P @ seen)
-        weights, P = weights + np.outer(gain, error), (P - np.outer(gain, seen @ P)) / forget
+        weights = weights + np.outer(gain, error)
+        P = (P - np.outer(gain, seen @ P)) / forget
         errors.append((error**2).mean())
     return torch.tensor(errors[WARM - WINDOW :])
