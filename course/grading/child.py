@@ -131,8 +131,14 @@ def run_notebook(cells, wanted, forbidden, known, say, describe):
 
     space = {"__name__": "__main__", "__builtins__": __builtins__}
     shell = Shell(space)
-    space["get_ipython"] = lambda: shell
-    space["display"] = lambda *values, **options: None
+
+    def get_ipython():
+        return shell
+
+    def display(*values, **options):
+        """What a cell shows is thrown away."""
+
+    space |= {"get_ipython": get_ipython, "display": display}
     transform, remarks = TransformerManager().transform_cell, 0
     alarm, setitimer = getattr(signal, "SIGALRM", None), getattr(signal, "setitimer", None)
     if threading.current_thread() is not threading.main_thread():
