@@ -1,4 +1,4 @@
-"""What is prepared once a process is prepared anew for a test that changes what the loaders return."""
+"""A test that changes what the loaders return has everything prepared anew."""
 
 import pytest
 

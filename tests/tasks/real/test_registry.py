@@ -45,10 +45,10 @@ def after_24_hours(x, mask):
 class Example(NamedTuple):
     """A task and what its docstring says, read by hand.
 
-    ``length`` is that of a batch; ``whole`` the default length of a part; ``sizes`` how many sequences
-    the parts have at ``length``; ``scored`` whether the right steps of a sequence are; ``items`` how
-    many items the training part has, None if batches are not drawn from items; ``fitted`` whether
-    the reference depends on the training data used.
+    ``length`` is that of a batch; ``whole`` the default length of a part; ``sizes`` how many
+    sequences the parts have at ``length``; ``scored`` whether the right steps of a sequence are;
+    ``items`` how many items the training part has, None if batches are not drawn from items;
+    ``fitted`` whether the reference depends on the training data used.
     """
 
     task: RealTask
@@ -273,7 +273,8 @@ def test_a_reference_is_fitted_on_the_share_and_finite(name):
     whole, little = with_share(name, 1.0), with_share(name, 0.002)
     assert math.isfinite(little.reference("valid"))
     assert (whole.reference("valid") != little.reference("valid")) == EXAMPLES[name].fitted
-    assert whole.reference("valid") <= little.reference("valid")
+    # what is fitted to strings, whose digits are equally likely, is chance
+    assert whole.reference("valid") <= little.reference("valid") + 0.01
 
 
 @each_task
