@@ -73,3 +73,15 @@ def test_a_random_walk_takes_independent_steps():
     found = loss("mse", RandomWalk().oracle(batch.x), batch)
     assert found == pytest.approx(RandomWalk.floor, abs=0.03)
     assert RandomWalk().baseline(50) == RandomWalk.floor
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_oracle_uses_the_table_as_soon_as_it_has_seen_enough_symbols(order):
+    """Not a step later, and even odds before."""
+    symbols = [1, 0, 0, 1, 1, 1, 0, 1, 0, 0, 0, 1]
+    x = torch.nn.functional.one_hot(torch.tensor([symbols]), 2).double()
+    wanted = [0.5] * (order - 1)
+    for t in range(order - 1, len(symbols)):
+        wanted.append(chance_of_one(order, symbols[: t + 1]))
+    ones = Markov(order).oracle(x)[0].exp()[:, 1]
+    assert ones.tolist() == pytest.approx(wanted)
