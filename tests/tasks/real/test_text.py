@@ -8,8 +8,10 @@ import torch
 
 from gatedrnn import tasks
 from gatedrnn.data import loaders
+from gatedrnn.tasks.base import Batch
 from gatedrnn.tasks.real.base import PARTS
-from gatedrnn.tasks.real.text import Characters
+from gatedrnn.tasks.real.text import EVALUATED, CarriedText, Characters, part
+from gatedrnn.training.train import Config, training_batch
 
 
 def draw(task, size, step=0, length=40):
@@ -42,11 +44,11 @@ def test_characters_of_a_part_are_windows_of_its_years_alone(name):
     first, last, size = WHOLE[name]
     text = part_text(first, last)
     assert len(text) == size
-    part = Characters().part(name, 100)
-    assert (part.x.sum(-1) == 1).all()
-    assert torch.equal(part.x[:, 1:].argmax(-1), part.y[:, :-1])
-    assert part.mask.all()
-    windows, places = texts(part), range(0, size - 100, 100)
+    batch = Characters().part(name, 100)
+    assert (batch.x.sum(-1) == 1).all()
+    assert torch.equal(batch.x[:, 1:].argmax(-1), batch.y[:, :-1])
+    assert batch.mask.all()
+    windows, places = texts(batch), range(0, size - 100, 100)
     assert len(windows) == 200
     starts = [next(s for s in places if text[s : s + 101] == window) for window in windows]
     assert starts[0] == 0
@@ -82,3 +84,59 @@ def test_characters_are_drawn_from_the_share_of_the_training_text():
     )  # two windows of 40 and one character
     assert len(Characters().symbols) == 87
     assert "&" in Characters().symbols
+
+
+def test_the_constant_answer_counts_the_symbols_of_the_share():
+    text = part_text(1790, 1833)[:11_174]
+    symbols = Characters().symbols
+    wanted = [(text.count(symbol) + 1) / (11_174 + 87) for symbol in symbols]
+    assert Characters(share=0.01).constant().exp().tolist() == pytest.approx(wanted)
+
+
+# Those who read on.
+
+READERS = 4
+LENGTH = 50
+
+
+def joined(batches):
+    """What each reader is asked for in successive batches, one after the other, (B, N)."""
+    for earlier, later in pairwise(batches):
+        assert torch.equal(earlier.y[:, -1], later.x[:, 0].argmax(-1))
+    return torch.cat([batch.y for batch in batches], 1)
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+def test_successive_batches_of_a_stream_join_end_to_end(shuffled):
+    task = CarriedText(shuffled=shuffled)
+    batches = [task.stream(tasks.generator(3, 0), READERS, LENGTH, step) for step in range(30)]
+    read = joined(batches)
+    whole = task._text("train", LENGTH)
+    endless = torch.cat([whole, whole]).numpy().tobytes()
+    starts = [endless.find(reader.numpy().tobytes()) // 8 for reader in read]
+    assert min(starts) >= 0
+    apart = [(later - earlier) % len(whole) for earlier, later in pairwise(starts)]
+    assert apart == [len(whole) // READERS] * (READERS - 1)
+
+
+def test_a_training_reads_on_in_its_stream_and_every_seed_in_its_own():
+    config = Config(CarriedText(), "gru", 3, LENGTH, (0, 1), 30, READERS, evaluate_every=30)
+    batches = [training_batch(config, step) for step in range(30)]
+    read = [joined([Batch(x[s], y[s], m[s]) for x, y, m in batches]) for s in range(2)]
+    endless = part("train").repeat(2).numpy().tobytes()
+    for reader in torch.cat(read):
+        assert reader.numpy().tobytes() in endless
+    assert not torch.equal(read[0], read[1])
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_of_a_carried_text_are_25_windows_over_its_own_text(name):
+    batch = CarriedText().part(name)
+    whole = part_text(*WHOLE[name][:2])
+    assert batch.y.shape == EVALUATED == (25, 1000)
+    starts = [whole.find(window) for window in texts(batch)]
+    assert starts[0] == 0
+    assert starts[-1] > len(whole) - 1030  # to the end of the part
+    gaps = [later - earlier for earlier, later in pairwise(starts)]
+    assert min(gaps) == max(gaps)
+    assert min(starts) >= 0
