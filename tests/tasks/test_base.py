@@ -11,6 +11,7 @@ from gatedrnn import tasks
 from gatedrnn.tasks.base import Batch, Task, Varied, find_tasks, whole_number
 from gatedrnn.tasks.languages import Parity
 from gatedrnn.tasks.memory import Adding, Copy
+from gatedrnn.training.train import Config, evaluation_batch
 
 # The generator.
 
@@ -258,6 +259,32 @@ def test_a_varied_task_draws_a_length_for_each_batch():
     assert (task.input_size, task.output_size, task.loss) == (2, 1, "mse")
     with pytest.raises(ValueError, match="length of Adding"):
         task.batch(tasks.generator(0, 0), 2, 2)
+
+
+# What is validated on is not what is trained on.
+
+
+def in_common(batch, others):
+    """How many sequences of the batch are among the others."""
+    known = {x.numpy().tobytes() for other in others for x in other.x}
+    return sum(x.numpy().tobytes() in known for x in batch.x)
+
+
+def test_no_training_sees_a_sequence_of_the_validation():
+    """Real numbers, so that two sequences are equal only if they are the same draw."""
+    for task in (Adding(), Varied(Adding())):
+        config = Config(task, "gru", 3, 6, (0, 1, 2), 20, batch_size=256, evaluate_every=20)
+        held_out = evaluation_batch(config)
+        drawn = [task.batch(tasks.generator(s, k), 256, 6) for s in range(3) for k in range(20)]
+        assert len({x.numpy().tobytes() for x in held_out.x}) == len(held_out.x) == 256
+        assert in_common(drawn[5], drawn) == 256
+        assert in_common(held_out, drawn) == 0
+
+
+def test_parts_of_a_varied_task_are_drawn_apart():
+    valid, test = (Varied(Adding()).part(name, 6) for name in ("valid", "test"))
+    assert in_common(valid, [Varied(Adding()).part("valid", 6)]) == 256
+    assert in_common(valid, [test]) == 0
 
 
 # The registry.
