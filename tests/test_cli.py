@@ -12,7 +12,10 @@ from gatedrnn.studies import STUDIES
 
 def test_it_lists_the_studies(capsys):
     assert not cli.main(["studies"])
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(STUDIES)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == list(STUDIES)
+    parts = [line for line in lines if not line.startswith("  ")]
+    assert parts == list(dict.fromkeys(f"{module.split('.')[-2]}:" for module in STUDIES.values()))
 
 
 @pytest.mark.parametrize(
@@ -81,9 +84,9 @@ def test_verdicts_are_those_of_the_claims(monkeypatch):
 
 def test_missing_data_is_one_line_and_no_row(monkeypatch, tmp_path):
     from gatedrnn.data import packages
-    from gatedrnn.tasks.real.speech import _prepared
+    from gatedrnn.tasks.real.speech import recordings
 
-    _prepared.cache_clear()
+    recordings.cache_clear()
     monkeypatch.setattr(results, "folder", lambda: tmp_path)
     monkeypatch.setattr(packages, "find_spec", lambda name: None)
     with pytest.raises(

@@ -58,10 +58,10 @@ def measure(config):
 '''
 MAIN = """
 import pathlib, sys
-import gatedrnn.studies, tiny
+import gatedrnn.studies
 from gatedrnn import results
 
-gatedrnn.studies.STUDIES, sys.modules["gatedrnn.studies.tiny"] = ("tiny",), tiny
+gatedrnn.studies.STUDIES = {"tiny": "tiny"}
 results.folder = lambda: pathlib.Path(__file__).parent
 if __name__ == "__main__":
     from gatedrnn import cli
@@ -81,7 +81,7 @@ def tiny(tmp_path, monkeypatch):
     sys.modules.pop("tiny", None)
     module = importlib.import_module("tiny")
     monkeypatch.setitem(sys.modules, "gatedrnn.studies.tiny", module)
-    monkeypatch.setattr(cli, "STUDIES", ("tiny",))
+    monkeypatch.setitem(cli.STUDIES, "tiny", "gatedrnn.studies.tiny")
     monkeypatch.setattr(results, "folder", lambda: tmp_path)
     return module
 
