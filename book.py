@@ -171,11 +171,14 @@ def install_torch(gpu):
     )
     if gpu:
         install("torch with CUDA", version)
-    elif sys.platform != "linux" or offered_folders():
+    elif sys.platform != "linux":
         install("torch", *locked)
     else:
+        # PyPI's build for Linux on x86-64 needs CUDA: its hashes are not in the lock.
         pip = [interpreter(), "-m", "pip", "install", "--retries", "1"]
         index = ["--index-url", TORCH_INDEX]
+        if places := offered_folders():
+            index = [word for place in places for word in ("--find-links", place)]
         if not step("torch, the CPU build", *pip, *locked, *index, may_fail=True):
             print("  (the hash of this platform's CPU build of torch is not in the lock)")
             step("torch, by its version", *pip, "--no-deps", version, *index)
