@@ -151,9 +151,9 @@ def made_run(losses, diverged=()):
 
 
 def test_each_seed_has_its_own_curve_and_values():
-    run = made_run({7: (2.0, 1.0), 3: (1.5, 1.75)}, diverged={3: 4})
-    call = {"phase": "final", "cell": "gru", "seeds": [7, 3]}
-    first, second = protocol.as_rows(call, run, [{"score": "a"}, {"score": "b"}])
+    run = made_run({7: (2.0, 1.0), 3: (1.5, 1.75), 4: (1.2345678, 2.0)}, diverged={3: 4})
+    call = {"phase": "final", "cell": "gru", "seeds": [7, 3, 4]}
+    first, second, third = protocol.as_rows(call, run, [{"score": mark} for mark in "abc"])
     assert (first["seed"], second["seed"]) == (7, 3)
     assert json.loads(first["curve"]) == [[0, 7, 2.0, 0.5], [10, 8, 1.0, 0.5]]
     assert json.loads(second["curve"]) == [[0, 3, 1.5, 0.5], [10, 4, 1.75, 0.5]]
@@ -161,7 +161,8 @@ def test_each_seed_has_its_own_curve_and_values():
     assert (second["best_step"], second["valid"]) == (0, 1.5)
     assert (first["diverged_at"], second["diverged_at"]) == (None, 4)
     assert (first["score"], second["score"]) == ("a", "b")
-    assert first["cpu_seconds"] == second["cpu_seconds"] == 4.0
+    assert json.loads(third["curve"])[0] == [0, 4, 1.23457, 0.5]  # six digits
+    assert first["cpu_seconds"] == second["cpu_seconds"] == 2.67  # a third of 8 s
     assert "seeds" not in first
 
 
@@ -367,6 +368,30 @@ def test_the_rate_of_an_earlier_study_is_that_of_its_final_runs(task, bias, sour
         (rate,) = rows.learning_rate.unique()
         assert protocol.rate_of_earlier_study(task, cell, bias) == rate
     assert protocol.rate_of_earlier_study(task, "rnn", bias) == min(protocol.RATES)
+
+
+def test_a_bias_of_two_takes_the_rate_of_a_bias_of_one(monkeypatch):
+    rows = {
+        "panel": [("default", 0.1)],
+        "convergence": [("chrono", 0.2), ("one", 0.3)],
+    }
+
+    def read(study):
+        made = pd.DataFrame(rows[study], columns=["bias", "learning_rate"])
+        return made.assign(phase="final", task="adding", cell="gru")
+
+    monkeypatch.setattr(results, "read", read)
+    rates = {bias: protocol.rate_of_earlier_study("adding", "gru", bias) for bias in protocol.BIAS}
+    assert rates == {"default": 0.1, "one": 0.3, "two": 0.3, "chrono": 0.2}
+
+
+def test_a_call_is_trained_in_the_precision_that_it_asks_for(folder):
+    config = Config(DelayedRecall(), "gru", 4, 5, (0, 1), 4, evaluate_every=2)
+    torch.set_default_dtype(torch.float64)
+    with protocol.training(CALL, config) as run:
+        assert {p.dtype for p in run.model.parameters()} == {torch.float32}
+    with protocol.training(CALL, config, dtype=torch.float64) as run:
+        assert {p.dtype for p in run.model.parameters()} == {torch.float64}
 
 
 # A call that was killed goes on
