@@ -95,6 +95,21 @@ def test_the_checked_bytes_are_the_parsed_bytes(monkeypatch, tmp_path, pinned):
         digits()
 
 
+@pytest.mark.parametrize("loader", [digits, loaders.speeches])
+def test_each_file_is_read_once(loader, monkeypatch):
+    """What is read a second time, after the check, could be something else."""
+    read = Path.read_bytes
+    opened = []
+
+    def counting(self):
+        opened.append(self)
+        return read(self)
+
+    monkeypatch.setattr(Path, "read_bytes", counting)
+    loader()
+    assert len(opened) == len(set(opened)) > 0
+
+
 def flipped(raw, position):
     changed = bytearray(raw)
     changed[position] ^= 1

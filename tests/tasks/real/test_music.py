@@ -6,6 +6,7 @@ import torch
 
 from gatedrnn import tasks
 from gatedrnn.data import loaders
+from gatedrnn.tasks.real import music
 from gatedrnn.tasks.real.base import PARTS
 from gatedrnn.tasks.real.music import Chorales
 
@@ -80,3 +81,14 @@ def test_the_reference_of_the_chorales_is_the_entropy_of_key_frequencies():
     p = (keys("train").sum(0) + 1) / (len(keys("train")) + 2)
     nats = -(keys("test") * np.log(p) + (1 - keys("test")) * np.log(1 - p)).sum(1).mean()
     assert Chorales().reference() == pytest.approx(nats)
+
+
+def test_each_piece_is_shuffled_in_an_order_of_its_own(monkeypatch):
+    roll = torch.eye(88)[:30]  # no two steps are alike
+    split = {name: np.array([0, 1, 2]) for name in PARTS}
+    monkeypatch.setattr(music, "pieces", lambda: ([roll, roll, roll], split))
+    batch = Chorales(shuffled=True).part("valid")
+    orders = torch.cat([batch.x, batch.y[:, -1:]], 1).argmax(-1)
+    assert (orders.sort(1).values == torch.arange(30)).all()
+    assert len(orders.unique(dim=0)) == 3
+    assert (orders != torch.arange(30)).any(1).all()

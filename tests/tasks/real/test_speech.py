@@ -224,6 +224,19 @@ def test_strings_of_a_part_are_always_the_same_600_and_batches_differ():
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [("train", "d43191bba18f2cc9"), ("valid", "2c838a5d421b4131"), ("test", "7598bb5222027c00")],
+)
+def test_the_strings_of_the_stored_results_stay_the_same(name, wanted):
+    batch = DigitStrings().part(name, 40)
+    ends = [mask.nonzero()[:, 0].tolist() for mask in batch.mask]
+    firsts = [end[0] for end in ends]
+    counts = [len(end) for end in ends]
+    drawn = np.concatenate([batch.y[:, 0].numpy(), counts, firsts])
+    assert hashlib.sha256(drawn.tobytes()).hexdigest()[:16] == wanted
+
+
 def test_a_bag_of_digits_cannot_tell_which_was_first():
     """Knowing which three digits were said is worth 0.43; the first is independent of the
     others.

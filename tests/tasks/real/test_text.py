@@ -140,3 +140,27 @@ def test_parts_of_a_carried_text_are_25_windows_over_its_own_text(name):
     gaps = [later - earlier for earlier, later in pairwise(starts)]
     assert min(gaps) == max(gaps)
     assert min(starts) >= 0
+
+
+@pytest.mark.parametrize("restart", [-0.1, 1.1, "1", None], ids=repr)
+def test_what_is_no_chance_of_a_restart_is_refused(restart):
+    with pytest.raises(ValueError, match="restart must be a number from 0 to 1, not"):
+        CarriedText(restart=restart)
+
+
+def test_a_stream_refuses_wrong_arguments():
+    task, draws = CarriedText(), tasks.generator(0, 0)
+    with pytest.raises(ValueError, match=r"generator must be a torch\.Generator"):
+        task.stream(None, 4, 50, 0)
+    with pytest.raises(ValueError, match="batch_size must be a whole number from 1"):
+        task.stream(draws, 0, 50, 0)
+    with pytest.raises(ValueError, match="length of CarriedText must be a whole number from 1"):
+        task.stream(draws, 4, 0, 0)
+    with pytest.raises(ValueError, match="step must be a whole number from 0"):
+        task.stream(draws, 4, 50, -1)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_part_of_the_order_control_is_shuffled(name):
+    whole = part_text(*WHOLE[name][:2])
+    assert not any(window[:50] in whole for window in texts(CarriedText(shuffled=True).part(name)))
