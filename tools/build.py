@@ -99,8 +99,8 @@ def main(root=ROOT):
         problems.append(f"{root / '_build'}: cannot be written; remove it or take it back")
     if not problems:  # building takes longer than a look at the notebooks
         copy_mathjax(root)
-        jupyter_book = [sys.executable, "-m", "jupyter_book.cli.main"]
-        command = [*jupyter_book, "build", "-W", "-n", "--keep-going", root]
+        jupyter_book = shutil.which("jupyter-book", path=Path(sys.executable).parent)
+        command = [jupyter_book, "build", "-W", "-n", "--keep-going", root]
         if subprocess.call(command, cwd=root):
             problems.append("jupyter-book: the warnings above count as errors")
         problems += page_problems(root)
