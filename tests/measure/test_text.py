@@ -13,6 +13,7 @@ from gatedrnn.layers.sequence_model import SequenceModel
 from gatedrnn.measure import ngrams, text
 from gatedrnn.tasks import real
 from gatedrnn.tasks.base import generator
+from gatedrnn.tasks.real import text as text_task
 from gatedrnn.tasks.real.text import EVALUATED, Characters, part
 from gatedrnn.training.train import Config, train, training_batch
 
@@ -79,7 +80,7 @@ def test_training_carries_the_state_and_cuts_the_gradient(cell, monkeypatch):
     with the weights of then; here without learning, so that the weights stay, the loss of each step
     is that of the whole in one go.
     """
-    monkeypatch.setattr(text, "EVALUATED", (2, 50))
+    monkeypatch.setattr(text_task, "EVALUATED", (2, 50))
     c = replace(config(real.CarriedText(restart=0), cell), learning_rate=1e-30, evaluate_every=1)
     history = train(c, progress=False).history
     parts = [training_batch(c, step) for step in range(7)]
@@ -96,7 +97,7 @@ def test_training_carries_the_state_and_cuts_the_gradient(cell, monkeypatch):
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_a_carried_run_resumes_bit_for_bit(cell, tmp_path, monkeypatch):
-    monkeypatch.setattr(text, "EVALUATED", (2, 50))
+    monkeypatch.setattr(text_task, "EVALUATED", (2, 50))
     whole = train(config(real.CarriedText(), cell), progress=False)
     train(config(real.CarriedText(), cell, steps=4), tmp_path / "run.pt", progress=False)
     resumed = train(config(real.CarriedText(), cell), tmp_path / "run.pt", progress=False)
@@ -260,7 +261,7 @@ def test_bad_input_is_refused(call, message):
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 def test_a_restart_empties_the_state_of_a_reader_and_of_no_other(cell, monkeypatch):
-    monkeypatch.setattr(text, "EVALUATED", (2, 50))
+    monkeypatch.setattr(text_task, "EVALUATED", (2, 50))
     seen, plain = [], SequenceModel.forward
 
     def watch(self, x, state=None):
