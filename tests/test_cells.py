@@ -1,6 +1,7 @@
 """The registry's equations are what the steps compute: the LaTeX is read and evaluated."""
 
 import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -83,3 +84,10 @@ def test_an_unknown_cell_is_named():
         ValueError, match="no cell named 'gruu'; the cells are rnn, lstm, gru, gru_before"
     ):
         get_cell("gruu")
+
+
+def test_every_cell_cites_a_paper_that_the_bibliography_holds():
+    text = (Path(__file__).resolve().parents[1] / "references.bib").read_text(encoding="utf-8")
+    keys = set(re.findall(r"^@\w+\{([\w-]+),", text, re.MULTILINE))
+    assert keys
+    assert {cell.paper for cell in CELLS.values()} <= keys
