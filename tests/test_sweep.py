@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -240,7 +241,7 @@ def command(tiny, *args, **env):
     process = begin(tiny, *args, **env)
     error = process.communicate(timeout=60)[1]
     return process.returncode, "\n".join(
-        line for line in error.splitlines() if "call/s" not in line and line
+        line for line in error.splitlines() if line and not re.search(r"call/s|s/call", line)
     )
 
 

@@ -95,6 +95,8 @@ def run(args: argparse.Namespace) -> None:
     """Run every phase of a study in turn.
 
     A phase may build on the rows of those before it, so none begins while one of those has failed.
+    It may ask for more when its first rows are there (a rate beyond the edge of a grid), so it is
+    asked again until nothing lacks.
     """
     study, path, executor = load(args.study), results.folder() / f"{args.study}.csv", nullcontext()
     if args.scheduler:
@@ -112,9 +114,11 @@ def run(args: argparse.Namespace) -> None:
             if args.retry:
                 store.drop_failed()
             for phase in study.PHASES:
-                sweep.run_all(
-                    study.measure, phase(store), store, workers, f"{args.study}, {phase.__name__}"
-                )
+                name = f"{args.study}, {phase.__name__}"
+                while sweep.lacking(calls := phase(store), store):
+                    sweep.run_all(study.measure, calls, store, workers, name)
+                    if store.failed():
+                        break
                 if failed := store.failed():
                     count = f"{failed} of {len(store.rows())} runs failed"
                     sys.exit(f"{count}; their errors are in {path}; run again with --retry")

@@ -4,7 +4,7 @@ A study is a module of ``gatedrnn.studies``:
     KEYS      the columns that tell one run from another; among them "seed" if there are seeds
     COLUMNS   the other columns, without "error"
     PHASES    functions ``phase(store) -> list of configs``, called in turn: a later one may read
-              the rows of an earlier one
+              the rows of an earlier one, and each is called again until it asks for nothing new
     measure   ``measure(config) -> list of rows``, dicts of KEYS and COLUMNS; a function of its
               module, so that another process finds it
     ALONE     True if it measures times, so that nothing may run beside it; else left out
@@ -44,6 +44,11 @@ def runs(config: dict) -> list[dict]:
     return [rest | {"seed": seed} for seed in config["seeds"]] if "seeds" in config else [rest]
 
 
+def lacking(configs: list[dict], store: Store) -> list[dict]:
+    """Those of the configs of which the store lacks a row."""
+    return [config for config in configs if any(run not in store for run in runs(config))]
+
+
 def run_all(
     fn: Callable[[dict], list[dict]],
     configs: list[dict],
@@ -77,7 +82,7 @@ def run_all(
         raise ValueError(
             f"{store.path}: a sweep needs a store with the column 'error', not {store.columns}"
         )
-    left = [config for config in configs if any(run not in store for run in runs(config))]
+    left = lacking(configs, store)
     at_once, executor = (IN_FLIGHT, executor) if executor else (1, _Here())
     waiting, running, failed = iter(left), {}, 0
     finished = (

@@ -562,7 +562,15 @@ def test_vote_needs_two_thirds_of_the_tasks_that_count(most, word, rest):
         assert vote(judgements(six), "2/3") == word
         expected = "Inconclusive" if rest == "open" else "Mixed"
         assert vote(judgements([most] * 5 + [rest] * 3), "2/3") == expected
-    assert vote(judgements(["not reached"] * 8), "2/3") == "Inconclusive"
+    assert vote(judgements(["not reached"] * 8), "2/3") == "Could not tell"
+    assert vote(judgements(["no room"] * 5 + [most] * 3), "2/3") == "Could not tell"
+    assert vote(judgements(["no room"] * 4 + [most] * 4), "2/3") == word
+
+
+def test_a_tie_counts_against_a_difference_and_for_a_claim_of_equality():
+    ties = judgements(["equal"] * 5 + ["refutes"])
+    assert vote(ties, "2/3") == "Not supported"
+    assert vote(ties, "2/3", pro=("equal",), con=("refutes",)) == "Supported"
 
 
 def judgements(words):
@@ -582,10 +590,10 @@ def test_convergence_censors_and_leaves_out_what_nobody_reaches(folder):
     assert judged("C16").verdict == "Supported"  # 5 of the 6 that count, though not 2/3 of 8
 
 
-def test_convergence_that_nobody_reaches_is_inconclusive(folder):
+def test_convergence_that_nobody_reaches_could_not_tell(folder):
     store_times(folder, [500] * 8)
     change(folder, "panel", lambda rows: rows.assign(error="diverged"))
-    assert judged("C16").verdict == "Inconclusive"
+    assert judged("C16").verdict == "Could not tell"
     assert set(judged("C16").details.judgement) == {"not reached"}
 
 

@@ -52,25 +52,41 @@ def panel() -> dict[str, dict[str, Any]]:
     Raises:
         ValueError: A task is wrong; the message names it.
     """
-    tasks = register()["panel"]
+    return _tasks("panel")
+
+
+def benchmark() -> dict[str, dict[str, Any]]:
+    """The tasks of the second edition's benchmark, with the fields of those of the panel.
+
+    Returns:
+        ``{name: its entry in claims.yml}``.
+
+    Raises:
+        ValueError: A task is wrong; the message names it.
+    """
+    return _tasks("benchmark")
+
+
+def _tasks(section):
+    tasks = register()[section]
     for name, task in tasks.items():
-        _check_task(name, task)
+        _check_task(section, name, task)
     return tasks
 
 
-def _check_task(name, task):
+def _check_task(section, name, task):
     """ValueError unless the entry has its fields, and values that make sense."""
     needed = {"unit", "better", "margin", "seeds"}
     needed.add("do_nothing" if "do_nothing" in task else "loss_margin")
     if set(task) - {"range"} != needed or task["better"] not in ("higher", "lower"):
         raise ValueError(
-            f"panel, {name}: give {sorted(needed)}, perhaps range; "
+            f"{section}, {name}: give {sorted(needed)}, perhaps range; "
             f"better is higher or lower: {task}"
         )
     smallest = min(task["margin"], task.get("loss_margin", 1), task.get("do_nothing", 1))
     if smallest <= 0 or task["seeds"] < 2:
         raise ValueError(
-            f"panel, {name}: margins and losses must be above 0, the seeds at least 2: {task}"
+            f"{section}, {name}: margins and losses must be above 0, the seeds at least 2: {task}"
         )
 
 

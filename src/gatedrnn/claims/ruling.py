@@ -125,25 +125,65 @@ def tally(findings: Iterable[Finding]) -> str:
     return ", ".join(f"{n} {judgement}" for judgement, n in count(findings).most_common())
 
 
-def vote(findings: Iterable[Finding], share: str | float) -> Word:
-    """The verdict of the tasks that count: what at least a share of them says.
+def judge_effect(compared: Comparison, room: bool = True) -> str:
+    """What a comparison with a margin says of a claim, alone.
 
     Args:
-        findings: Those judged ``supports``, ``refutes`` or ``open`` count, others do not.
-        share: The share that decides, a number or a text such as ``2/3``.
+        compared: A positive difference favours the claim. It must have a margin.
+        room: Whether the task leaves the cells room to differ.
 
     Returns:
-        Supported or Not supported; if neither has the share, Mixed where there is support and
-        refutation, and else Inconclusive.
+        ``no room`` without it; ``supports`` if the difference is at least the margin and its
+        interval above 0; ``refutes`` if it is that large the other way; ``equal`` if it is shown to
+        lie within the margin; else ``open``.
+    """
+    if not room:
+        return "no room"
+    if compared.low > 0 and compared.difference >= compared.margin:
+        return "supports"
+    if compared.high < 0 and compared.difference <= -compared.margin:
+        return "refutes"
+    if compared.equivalent:
+        return "equal"
+    return "open"
+
+
+def vote(
+    findings: Iterable[Finding],
+    share: str | float,
+    pro: Sequence[str] = ("supports",),
+    con: Sequence[str] = ("refutes", "equal"),
+) -> Word:
+    """The verdict of parts that count alike, tasks mostly: what at least a share of them says.
+
+    This is the one place where parts become a word. A tie where there was no room to differ is
+    evidence for nobody.
+
+    Args:
+        findings: The parts. Each judgement in ``pro`` or ``con``, and ``supports``, ``refutes``,
+            ``equal`` and ``open``, counts; any other has no room.
+        share: The share of those with room that decides, a number or a text such as ``2/3``.
+        pro: The judgements that speak for the claim.
+        con: Those that speak against it. A claim of a difference has ``equal`` here, a claim that
+            there is none has it in ``pro``.
+
+    Returns:
+        Could not tell if fewer than half of the parts have room. Supported or Not supported if
+        enough of those with room say so; else Mixed where some speak for it and some against, and
+        Inconclusive where not.
     """
     n = count(findings)
-    counted = n["supports"] + n["refutes"] + n["open"]
-    needed = Fraction(share) * max(1, counted)
-    if n["supports"] >= needed:
+    counted = sum(n[name] for name in {*pro, *con, "supports", "refutes", "equal", "open"})
+    if 2 * counted < n.total() or not counted:
+        return Word.COULD_NOT_TELL
+    needed = Fraction(share) * counted
+    for_it = sum(n[name] for name in pro)
+    against = sum(n[name] for name in con)
+    if for_it >= needed:
         return Word.SUPPORTED
-    if n["refutes"] >= needed:
+    if against >= needed:
         return Word.NOT_SUPPORTED
-    if n["supports"] and n["refutes"]:
+    if for_it and against:
         return Word.MIXED
     return Word.INCONCLUSIVE
 

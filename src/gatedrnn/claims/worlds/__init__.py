@@ -1,0 +1,110 @@
+"""Made-up worlds: does a rule say the right word where the truth is known?
+
+A rule is tried before it judges. A *world* is a set of made-up rows, in the form that the studies
+store, in which the two cells are
+
+* ``same``: drawn from one distribution, with the spread that the tuning seeds showed;
+* ``for``: apart by twice the margin, as the claim says;
+* ``against``: apart by twice the margin, the other way.
+
+Each rule has a function that makes its worlds, in the module of its part, with the decorator
+``@world_of("performance.comparable")``. ``play`` draws many worlds and counts the words that the
+rule says. The right word must come in at least 80 % of the draws, and in the world ``same`` a claim
+of a difference may be called "Supported" in at most 5 %.
+
+What a world needs to know about spreads it takes from stored tuning rows, or as plain numbers from
+the first edition's rows, and says which. No torch.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pkgutil import iter_modules
+
+import numpy as np
+import pandas as pd
+
+from gatedrnn.claims import rows as stored
+from gatedrnn.claims.register import Claim
+from gatedrnn.claims.ruling import RULES
+from gatedrnn.results import NoResults
+
+KINDS = ("same", "for", "against")
+# The right words of a claim that one cell is better, and of one that they are equal.
+DIFFERENCE = {"same": "Not supported", "for": "Supported", "against": "Not supported"}
+EQUALITY = {"same": "Supported", "for": "Supported", "against": "Not supported"}
+
+World = dict[str, pd.DataFrame]  # {study: its rows}
+WORLDS: dict[str, Callable[[Claim, str, np.random.Generator], World]] = {}
+RIGHT: dict[str, dict[str, str]] = {}  # {rule: {kind: the right word}}
+
+
+def world_of(rule: str, right: dict[str, str] = DIFFERENCE) -> Callable:
+    """Register a function ``make(claim, kind, rng) -> {study: rows}`` as the worlds of a rule.
+
+    Args:
+        rule: The rule's name, as in ``claims.yml``.
+        right: The right word in each kind of world.
+
+    Returns:
+        The decorator; it leaves the function as it is.
+    """
+
+    def register(make: Callable[[Claim, str, np.random.Generator], World]) -> Callable:
+        WORLDS[rule] = make
+        RIGHT[rule] = right
+        return make
+
+    return register
+
+
+def right_word(claim: Claim, kind: str) -> str:
+    """The word that the rule of a claim should say in a world of this kind."""
+    return RIGHT[claim.rule][kind]
+
+
+@contextmanager
+def inside(world: World) -> Iterator[None]:
+    """Let the rules read the rows of a world in place of those in ``results/``."""
+
+    def read(study):
+        if study not in world:
+            raise NoResults(f"this world has no study {study!r}")
+        return world[study]
+
+    before = stored.read
+    stored.read = read
+    try:
+        yield
+    finally:
+        stored.read = before
+
+
+def play(claim: Claim, kind: str, draws: int = 100, seed: int = 0) -> Counter:
+    """The words that the rule of a claim says in so many worlds of a kind.
+
+    Args:
+        claim: The claim; its regime and parameters go to the rule.
+        kind: ``same``, ``for`` or ``against``.
+        draws: How many worlds are drawn.
+        seed: That of the draws.
+
+    Returns:
+        How often each word came.
+
+    Raises:
+        ValueError: The rule has no worlds, or there is no such kind.
+    """
+    if claim.rule not in WORLDS or kind not in KINDS:
+        raise ValueError(f"no worlds {kind!r} of {claim.rule!r}; there are {', '.join(WORLDS)}")
+    words = Counter()
+    for draw in range(draws):
+        rng = np.random.default_rng([seed, draw])
+        with inside(WORLDS[claim.rule](claim, kind, rng)):
+            words[RULES[claim.rule](**claim.regime, **claim.parameters).word] += 1
+    return words
+
+
+for module in iter_modules(__path__):
+    import_module(f"{__name__}.{module.name}")
