@@ -33,6 +33,7 @@ import torch
 from gatedrnn import __version__, cost, reproducible, results
 from gatedrnn.measure.timing import environment
 from gatedrnn.reproduce import onednn
+from gatedrnn.settings import SOLVED
 from gatedrnn.stats import steps_to
 from gatedrnn.tasks.base import Batch, loss, score
 from gatedrnn.tasks.memory import Adding, DelayedRecall
@@ -65,7 +66,6 @@ SEEDS = list(range(10))
 TUNING_PHASES = ("tuning", "short tuning", "check")  # the test part stays unseen
 BIAS = {"default": None, "one": 1.0, "two": 2.0, "chrono": "chrono"}
 DTYPE = torch.float32  # of the training, unless a study has its own
-SOLVED = 0.01  # a task is solved at this share of the loss of the best answer without memory
 
 MACHINE = ["cpu", "torch", "threads"]
 # The columns that ``as_rows`` adds to those of the call.

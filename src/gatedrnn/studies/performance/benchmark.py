@@ -25,6 +25,7 @@ import torch
 
 from gatedrnn.claims.register import benchmark
 from gatedrnn.results import Store
+from gatedrnn.settings import Plan, plan, steps_to_solve
 from gatedrnn.studies import calibration, protocol
 from gatedrnn.studies.calibration import STARTS, Badness
 from gatedrnn.studies.protocol import (
@@ -89,16 +90,7 @@ def badness(task: str, steps: float = np.inf) -> Badness:
     if task not in MADE_UP:
         return calibration.loss_within(steps)
     setting = TASKS[task]
-    nothing = setting.task.baseline(setting.length)
-    limit = min(steps, setting.most)
-
-    def of_run(curve: str) -> float:
-        solved = calibration.first_step_below(curve, SOLVED * nothing, limit)
-        if np.isfinite(solved):
-            return solved / limit
-        return 1 + calibration.lowest_loss(curve, limit) / nothing
-
-    return lambda rows: rows.curve.map(of_run)
+    return steps_to_solve(setting.task.baseline(setting.length), min(steps, setting.most))
 
 
 def _of_task(rows: pd.DataFrame, task: str, schedule: str = "constant") -> pd.DataFrame:
@@ -153,28 +145,23 @@ def schedule(store: Store) -> list[dict]:
     return calls
 
 
-def chosen(rows: pd.DataFrame, task: str) -> tuple[int, str, dict]:
+def chosen(rows: pd.DataFrame, task: str) -> Plan:
     """Steps, schedule, and the settings of both regimes for a task, from the tuning rows."""
-    steps, _ = steps_of(rows, task)
-    constant = calibration.regimes(_of_task(rows, task), MODEL, badness(task, steps))
+    setting = TASKS[task]
+    rows = rows[rows.task == task]
     if task in MADE_UP:
-        return steps, "constant", constant
-    cosine = calibration.regimes(_of_task(rows, task, "cosine"), MODEL, badness(task, steps))
-    mean = {}
-    for name, regime in (("constant", constant["best"]), ("cosine", cosine["best"])):
-        mean[name] = np.mean([choice.badness for choice in regime.values()])
-    better = min(mean, key=mean.get)
-    return steps, better, {"constant": constant, "cosine": cosine}[better]
+        return plan(rows, MODEL, setting.most, None, setting.task.baseline(setting.length))
+    return plan(rows, MODEL, setting.most, benchmark()[task]["loss_margin"], None)
 
 
 def final(store: Store) -> list[dict]:
     """The judged seeds of every model in both regimes."""
     rows, calls = store.rows(), []
     for task in TASKS:
-        steps, name, settings = chosen(rows, task)
-        for regime in settings.values():
+        steps, _, name, regimes = chosen(rows, task)
+        for settings in regimes.values():
             calls += calibration.final_calls(
-                regime, MODEL, steps, range(benchmark()[task]["seeds"]), task=task, schedule=name
+                settings, MODEL, steps, range(benchmark()[task]["seeds"]), task=task, schedule=name
             )
     return _once(calls)
 
