@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from gatedrnn import reproducible
+from gatedrnn.measure import counters
 from gatedrnn.studies.memory import counting
 from gatedrnn.tasks.base import generator
 from gatedrnn.tasks.languages import AnBn
@@ -43,7 +44,7 @@ def exact_model(cell="lstm"):
 
 def test_the_horizon_of_a_counter_is_the_longest_word_tested():
     counted = counting.counted(exact_model())
-    assert [row["horizon"] for row in counted] == [counting.LONGEST, counting.FIRST - 1]
+    assert [row["horizon"] for row in counted] == [counting.LONGEST, counters.FIRST - 1]
     assert counted[0]["slope"] == pytest.approx(1, abs=1e-4)
     assert counted[0]["highest"] <= 1
     path = json.loads(counted[0]["trajectory"])
@@ -54,7 +55,7 @@ def test_the_horizon_of_a_counter_is_the_longest_word_tested():
 def test_a_word_in_the_middle_that_is_wrong_ends_the_horizon(monkeypatch):
     exact = torch.ones(2, counting.LONGEST, dtype=torch.bool)
     exact[0, 99] = False  # n = 100
-    monkeypatch.setattr(counting, "closes", lambda model, counts: exact[:, [n - 1 for n in counts]])
+    monkeypatch.setattr(counters, "closes", lambda model, counts: exact[:, [n - 1 for n in counts]])
     assert counting.counted(exact_model())[0]["horizon"] == 99
 
 

@@ -14,13 +14,12 @@ step of that word.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from gatedrnn.layers.sequence_model import SequenceModel
+from gatedrnn.measure.counters import horizons, movements
 from gatedrnn.results import Store
 from gatedrnn.studies.protocol import (
     BIAS,
@@ -45,9 +44,7 @@ KEYS = ["words", "cell", "matched", "bias", "seed"]
 COLUMNS = [*RUN, "horizon", "slope", "highest", "trajectory"]
 WIDTH = 10
 TRAINED = 100  # the longest word of the training, in letters a
-FIRST = 5  # the shortest word that the horizon asks for
 LONGEST = 500  # the longest word tested
-BLOCK = 50  # words tested at a time
 STEPS = 2400
 RATE = 1e-2
 # Model and initial bias, on words drawn at random.
@@ -109,46 +106,11 @@ def measure(call: dict) -> list[dict]:
         return as_rows(call, run, counted(run.model))
 
 
-@torch.no_grad()
 def counted(model: SequenceModel) -> list[dict]:
     """For each seed its horizon, and how its state moves on a^500 b^500."""
-    horizons = measured_horizons(model)
-    h, _, gates = model.recurrent(AnBn().words([LONGEST]).x, trace=True)
-    state = gates.get("c", h)[:, 0]  # (S, T, H)
-    largest = state[:, : LONGEST + 1].abs().amax(-1).numpy()  # after # and each a
-    slopes = np.polyfit(np.arange(51, LONGEST + 1), largest[:, 51:].T, 1)[0]
-    unit = state[:, LONGEST].abs().argmax(-1)
-    paths = state[torch.arange(len(state)), ::10, unit].numpy()
-    highest = h.abs().amax((1, 2, 3))
-    return [
-        {
-            "horizon": horizons[s],
-            "slope": float(slopes[s]),
-            "highest": float(highest[s]),
-            "trajectory": json.dumps([rounded(value, 5) for value in paths[s]]),
-        }
-        for s in range(len(horizons))
-    ]
-
-
-def measured_horizons(model: SequenceModel) -> list[int]:
-    """For each seed the largest n such that all words from ``FIRST`` to n are closed exactly."""
-    blocks = [closes(model, range(n, n + BLOCK)) for n in range(1, LONGEST, BLOCK)]
-    exact = torch.cat(blocks, 1)  # (S, LONGEST)
-    right_in_a_row = exact[:, FIRST - 1 :].long().cumprod(1).sum(1)
-    return (FIRST - 1 + right_in_a_row).tolist()
-
-
-def closes(model: SequenceModel, counts: Sequence[int]) -> torch.Tensor:
-    """Whether each word a^n b^n is closed exactly.
-
-    Args:
-        model: S trained models.
-        counts: the n.
-
-    Returns:
-        ``(S, len(counts))``.
-    """
-    batch = AnBn().words(list(counts))
-    right = model(batch.x)[0].argmax(-1) == batch.y
-    return (right | ~batch.mask).all(-1)
+    found = []
+    for horizon, moved in zip(horizons(model, LONGEST), movements(model), strict=True):
+        path = moved.pop("path")
+        trajectory = json.dumps([rounded(value, 5) for value in path])
+        found.append({"horizon": horizon, **moved, "trajectory": trajectory})
+    return found
