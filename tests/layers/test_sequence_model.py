@@ -37,6 +37,21 @@ def test_a_state_goes_on():
     torch.testing.assert_close(torch.cat([first, second], 2), model(x)[0], rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("seeds", [None, S])
+def test_factors_meet_the_readout_alone(seeds):
+    model = SequenceModel("gru", inputs, H, outputs, seeds=seeds)
+    x = torch.randn(B, T, inputs)
+    factors = torch.rand(seeds or 1, B, T, H)
+    prediction, state = model(x, factors=factors)
+    hidden, last = model.recurrent(x)
+    torch.testing.assert_close(state, last, rtol=0, atol=0)
+    for s in range(seeds or 1):
+        shown = hidden[s] if seeds else hidden
+        expected = nn.functional.linear(shown * factors[s], model.V[s], model.a[s])
+        found = prediction[s] if seeds else prediction
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-13)
+
+
 def test_the_readout_starts_as_that_of_torch():
     model = SequenceModel("gru", inputs, 400, 50)
     for p in (model.V, model.a):

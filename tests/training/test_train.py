@@ -271,6 +271,9 @@ def test_the_progress_bar_shows_the_time_left(capsys):
         ({"seeds": (1, 1)}, "seeds must be different numbers"),
         ({"seeds": (0, 1.5)}, r"seeds must be different numbers, whole ones.*; given: \(0, 1.5\)"),
         ({"seeds": 3}, "seeds must be different numbers, whole ones, in a sequence; given: 3"),
+        ({"dropout": -0.1}, "dropout must be at least 0 and below 1, not -0.1"),
+        ({"dropout": 1.0}, "dropout must be at least 0 and below 1, not 1.0"),
+        ({"dropout": math.nan}, "dropout must be at least 0 and below 1, not nan"),
         ({"bias": "big"}, "bias must be None, a number or 'chrono', not 'big'"),
     ],
 )
@@ -470,3 +473,69 @@ def test_restarts_hit_other_readers_at_each_step_and_seed():
     assert torch.equal(first, emptied(config, 1))  # a resumed run draws the same
     both = (first & second).double().mean()
     assert 0.03 < both < 0.17  # 0.09 if the draws are independent
+
+
+DROPOUT = replace(SMALL, dropout=0.5)
+
+
+# AnBn: each seed's batch has a length of its own
+@pytest.mark.parametrize("task", [Adding(), AnBn()])
+def test_with_dropout_seeds_together_equal_each_alone(task):
+    config = replace(DROPOUT, task=task)
+    together = train(config, progress=False)
+    for k, seed in enumerate(config.seeds):
+        alone = train(replace(config, seeds=(seed,)), progress=False)
+        for name, p in alone.model.named_parameters():
+            other = together.model.get_parameter(name)[k]
+            torch.testing.assert_close(p[0], other, rtol=0, atol=1e-9)
+
+
+def test_with_dropout_a_resumed_run_equals_the_uninterrupted_one(tmp_path, monkeypatch):
+    whole = train(DROPOUT, progress=False)
+    killed_at(15, monkeypatch, DROPOUT, tmp_path / "run")
+    resumed = train(DROPOUT, tmp_path / "run", progress=False)
+    assert resumed.history.equals(whole.history)
+    for a, b in zip(resumed.model.parameters(), whole.model.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_dropout_is_off_at_evaluations():
+    """Before the first step both runs have the same weights: only the training loss differs."""
+    first = train(replace(DROPOUT, steps=10), progress=False).history[:3]
+    without = train(replace(SMALL, steps=10), progress=False).history[:3]
+    assert first[["loss", "score"]].equals(without[["loss", "score"]])
+    assert (first.train_loss != without.train_loss).all()
+
+
+def test_dropout_withholds_its_share_and_keeps_the_expectation():
+    config = replace(DROPOUT, dropout=0.3, batch_size=400)
+    batch = training_batch(config, 0)
+    factors = module._dropout(config, batch, 0)
+    assert factors.shape == (3, 400, 12, 6)
+    values = factors.unique()
+    torch.testing.assert_close(values, torch.tensor([0.0, 1 / 0.7]))
+    assert abs((factors == 0).double().mean() - 0.3) < 0.01
+    assert abs(factors.mean() - 1) < 0.01
+    assert not torch.equal(factors[0], factors[1])
+    assert not torch.equal(factors, module._dropout(config, batch, 1))
+    assert module._dropout(SMALL, batch, 0) is None
+
+
+def test_without_dropout_a_config_reads_as_before_there_was_one():
+    """It is in the names and the contents of the checkpoints."""
+    text = (
+        "Config(task=Adding(), cell='gru', hidden_size=6, length=12, seeds=(3, 4, 5), steps=20, "
+        "batch_size=8, learning_rate=0.01, clip=1.0, bias=None, evaluate_every=10, until=None, "
+        "cosine=False"
+    )
+    for none in (SMALL, replace(SMALL, dropout=0)):
+        assert str(none) == f"{text})"
+        assert "dropout" not in module._identity(none)
+    assert str(DROPOUT) == f"{text}, dropout=0.5)"
+
+
+def test_a_checkpoint_of_another_dropout_is_refused(tmp_path):
+    train(replace(DROPOUT, steps=10), tmp_path / "run", progress=False)
+    for other in (SMALL, replace(DROPOUT, dropout=0.2)):
+        with pytest.raises(ValueError, match="belongs to another run"):
+            train(other, tmp_path / "run", progress=False)

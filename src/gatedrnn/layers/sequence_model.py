@@ -51,13 +51,15 @@ class SequenceModel(nn.Module):
             self.a.data[s].uniform_(-bound, bound, generator=generator)
 
     def forward(
-        self, x: Tensor, state: Tensor | State | None = None
+        self, x: Tensor, state: Tensor | State | None = None, factors: Tensor | None = None
     ) -> tuple[Tensor, Tensor | State]:
         """Run the model over whole sequences.
 
         Args:
             x: ``(B, T, I)``; with ``seeds=S`` also ``(S, B, T, I)``.
             state: As in ``Recurrent``.
+            factors: Multiply the layer's output on its way to the readout, ``(S, B, T, H)``: those
+                of dropout. The state goes on without them.
 
         Returns:
             The predictions ``(B, T, O)``, with seeds ``(S, B, T, O)``, and the last state.
@@ -65,6 +67,8 @@ class SequenceModel(nn.Module):
         output, state = self.recurrent(x, state)
         if output.ndim == 3:
             output = output[None]
+        if factors is not None:
+            output = output * factors
         prediction = output @ self.V.mT[:, None] + self.a[:, None, None]
         if not self.recurrent.seeds:
             prediction = prediction[0]

@@ -58,6 +58,8 @@ class Config:
         evaluate_every: steps from one evaluation to the next.
         until: stop once each seed has had a validation loss of at most this.
         cosine: let the learning rate fall to 0 along half a cosine over ``steps``.
+        dropout: the chance that an output of the layer is withheld from the readout, at each
+            step of each sequence anew, while training; evaluations see everything.
 
     Raises:
         ValueError: a value is out of range; the message names it.
@@ -76,6 +78,7 @@ class Config:
     evaluate_every: int = 100
     until: float | None = None
     cosine: bool = False
+    dropout: float = 0.0
 
     def __post_init__(self):
         object.__setattr__(self, "seeds", _seeds(self.seeds))
@@ -93,6 +96,12 @@ class Config:
             )
         if isinstance(self.bias, str) and self.bias != "chrono":
             raise ValueError(f"bias must be None, a number or 'chrono', not {self.bias!r}")
+        if not 0 <= self.dropout < 1:
+            raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout!r}")
+
+    def __repr__(self):
+        shown = ", ".join(f"{name}={value!r}" for name, value in _told(self).items())
+        return f"Config({shown})"
 
 
 @dataclass
@@ -272,7 +281,8 @@ def train(
     for step in range(done.step, config.steps + 1):
         done.step = step
         batch = training_batch(config, step)
-        prediction, after = model(batch.x, _restarted(done.state, config, step))
+        state = _restarted(done.state, config, step)
+        prediction, after = model(batch.x, state, _dropout(config, batch, step))
         losses = loss(config.task.loss, prediction, batch)
         _note_diverged(done.diverged, config.seeds, losses, step)
         if step % config.evaluate_every == 0:
@@ -315,12 +325,24 @@ def _seeds(seeds):
     return plain
 
 
+def _told(config):
+    """The fields by name, as a checkpoint and its file's name hold them.
+
+    Without dropout they are those of a time when there was none, so that a run which began then
+    goes on.
+    """
+    values = dict(vars(config))
+    if not config.dropout:
+        del values["dropout"]
+    return values
+
+
 def _identity(config):
     """What a checkpoint must agree with.
 
     All but the number of steps, unless the learning rate depends on it.
     """
-    values = dict(vars(config))
+    values = _told(config)
     if not config.cosine:
         del values["steps"]
     return str(values)
@@ -348,6 +370,24 @@ def _restarted(state, config, step):
     if isinstance(state, tuple):
         return tuple(part * keep for part in state)
     return state * keep
+
+
+def _dropout(config, batch, step):
+    """The factors of the layer's outputs in a training step, 0 or 1 / (1 - dropout), or None.
+
+    They are ``(S, B, T, H)`` with a mean of 1, drawn by seed and step, so that a resumed run draws
+    the same. Time comes first in the draw: a seed whose sequences are filled up, because another
+    seed's are longer, draws the same for its own steps.
+    """
+    if not config.dropout:
+        return None
+    sequences, length = batch.mask.shape[1:]
+    draws = []
+    for seed in config.seeds:
+        chances = generator(seed, step, "dropout")
+        draws.append(torch.rand(length, sequences, config.hidden_size, generator=chances))
+    kept = torch.stack(draws).transpose(1, 2) >= config.dropout
+    return kept / (1 - config.dropout)
 
 
 def _detached(state):
