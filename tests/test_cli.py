@@ -1,5 +1,6 @@
 """The command: what it lists and refuses. How it runs a study is tested with the sweep."""
 
+import json
 import subprocess
 import sys
 
@@ -40,7 +41,9 @@ def test_wrong_arguments_are_named(args, complaint, capsys):
     assert complaint in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", [[], ["studies"], ["run"], ["verdicts"], ["bench"]], ids=str)
+@pytest.mark.parametrize(
+    "command", [[], ["studies"], ["run"], ["verdicts"], ["check"], ["bench"]], ids=str
+)
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main([*command, "--help"])
@@ -78,8 +81,22 @@ def test_outside_the_repository_is_one_line(monkeypatch, tmp_path):
 
 
 def test_verdicts_are_those_of_the_claims(monkeypatch):
-    monkeypatch.setattr(claims, "main", lambda: 3, raising=False)
-    assert cli.main(["verdicts"]) == 3
+    monkeypatch.setattr(claims, "main", lambda as_json: as_json)
+    assert cli.main(["verdicts"]) is False
+    assert cli.main(["verdicts", "--json"]) is True
+
+
+@pytest.mark.slow
+def test_verdicts_come_as_json_with_their_parts(capsys):
+    cli.main(["verdicts", "--json"])
+    entries = json.loads(capsys.readouterr().out)
+    table = claims.table()
+    assert [entry["id"] for entry in entries] == list(table.id)
+    assert [entry["verdict"] for entry in entries] == list(table.verdict)
+    for entry in entries:
+        assert {"quote", "endpoint", "effect", "interval", "parts", "chapter", "figure"} <= set(
+            entry
+        )
 
 
 def test_missing_data_is_one_line_and_no_row(monkeypatch, tmp_path):

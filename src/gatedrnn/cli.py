@@ -31,7 +31,10 @@ def _parser():
         return added
 
     add("studies", studies, "list the studies", "One line says what each of them measures.")
-    add("verdicts", verdicts, "judge the article's claims by the stored results")
+    command = add("verdicts", verdicts, "judge the article's claims by the stored results")
+    command.add_argument("--json", action="store_true", help="as JSON, for other programs")
+    text = "Exit code 1 if a study lacks rows, chose a rate at an edge, or contradicts another."
+    add("check", check, "look for what could be wrong with the stored results", text)
     text = "About a minute; leave the machine alone meanwhile."
     command = add(
         "bench", bench, "measure some speed ratios on this machine, beside the stored ones", text
@@ -78,7 +81,14 @@ def verdicts(args: argparse.Namespace) -> object:
     """Print the verdicts."""
     from gatedrnn.claims import verdicts
 
-    return verdicts.main()
+    return verdicts.main(as_json=args.json)
+
+
+def check(args: argparse.Namespace) -> None:
+    """Look at every study; the exit code says whether something is wrong."""
+    from gatedrnn.studies import check as looked
+
+    sys.exit(looked.main())
 
 
 def bench(args: argparse.Namespace) -> None:

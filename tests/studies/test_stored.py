@@ -32,8 +32,7 @@ import pytest
 import torch
 
 from gatedrnn import cost, reproducible, results, studies, sweep
-from gatedrnn.claims import register, replications
-from gatedrnn.studies import protocol
+from gatedrnn.studies import check, protocol
 from gatedrnn.training import train as training
 
 TRAINED = [name for name in studies.STUDIES if hasattr(studies.load(name), "config")]
@@ -43,14 +42,7 @@ OFF = 1e-6  # by this share other weights start
 SLACK = 30  # the processor that stored the rows rounds at every step, not at the start alone
 
 
-def waiting():
-    """The studies that only waiting claims and replications name."""
-    named = {study for claim in register.load_next() for study in claim.study}
-    named |= set(replications.NEXT)
-    return named - {study for claim in register.load() for study in claim.study}
-
-
-WAITING = waiting()
+WAITING = check.waiting()
 
 
 @cache

@@ -4,6 +4,7 @@ A verdict is one of the words of ``ruling.Word``, *No result* while a row that i
 missing. No torch.
 """
 
+import json
 from dataclasses import astuple, dataclass, fields
 
 import pandas as pd
@@ -114,8 +115,29 @@ def table() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def main() -> None:
-    """Print the verdicts, as ``gatedrnn verdicts`` does."""
+def to_json() -> str:
+    """All verdicts for other programs: a JSON list, an object a claim.
+
+    Returns:
+        The columns of ``table``, the quoted sentence of the article, and the findings.
+    """
+    entries = []
+    for claim, row in zip(load(), table().to_dict("records"), strict=True):
+        parts = verdict(claim).details
+        parts = parts.astype(object).where(parts.notna(), None).to_dict("records")
+        entries.append(row | {"quote": claim.quote, "endpoint": claim.endpoint, "parts": parts})
+    return json.dumps(entries, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def main(as_json: bool = False) -> None:
+    """Print the verdicts, as ``gatedrnn verdicts`` does.
+
+    Args:
+        as_json: As JSON, with the parts that each verdict was made from.
+    """
+    if as_json:
+        print(to_json())
+        return
     for row in table().itertuples():
         interval = _bracketed(row.interval)
         measured = f"{row.effect}{interval}; {row.chapter}, {row.figure}"

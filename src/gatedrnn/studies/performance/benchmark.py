@@ -93,6 +93,12 @@ def badness(task: str, steps: float = np.inf) -> Badness:
     return steps_to_solve(setting.task.baseline(setting.length), min(steps, setting.most))
 
 
+def row_badness(rows: pd.DataFrame) -> pd.Series:
+    """What tuning rows of several tasks are worth, each by the badness of its task."""
+    parts = [badness(task)(rows[rows.task == task]) for task in rows.task.unique()]
+    return pd.concat(parts).reindex(rows.index)
+
+
 def _of_task(rows: pd.DataFrame, task: str, schedule: str = "constant") -> pd.DataFrame:
     """The rows of a task with a schedule."""
     if rows.empty:
