@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from gatedrnn import stats
-from gatedrnn.claims.register import panel
+from gatedrnn.claims import calibrated
+from gatedrnn.claims.register import benchmark, panel
 from gatedrnn.claims.rows import (
     both_cells,
     evaluations,
@@ -23,6 +24,7 @@ from gatedrnn.claims.ruling import (
     Word,
     agree,
     count,
+    judge_effect,
     judge_ratio,
     rule,
     span,
@@ -268,6 +270,111 @@ def convergence(
     effect = f"of {len(findings)} tasks {tally(findings)}"
     interval = span(reached) if reached else ""
     return Ruling(vote(findings, needed), effect, interval, tuple(findings))
+
+
+@rule
+def same_score(start: str, matched: str, needed: str) -> Ruling:
+    """Does the GRU score as well as the LSTM, each calibrated?
+
+    A task counts for the claim if the scores are shown equal within the margin, or the GRU is
+    better by at least the margin with an interval above 0; against it if the GRU is that much
+    worse. ``vote`` makes the word. The interval is over seeds: single test items are not stored.
+
+    Args:
+        start: ``best`` or ``shipped``, as in ``calibrated.arms``.
+        matched: How the GRU's size was chosen.
+        needed: The share of the tasks with room that decides.
+
+    Returns:
+        The ruling, a finding a task, in the unit of its score.
+
+    Raises:
+        NoResults: A run is missing.
+    """
+    findings = [_score_finding(task, start, matched, one_sided=False) for task in benchmark()]
+    word = vote(findings, needed, ("supports", "equal"), ("refutes",))
+    return _score_ruling(word, findings)
+
+
+@rule
+def no_loss(start: str, matched: str, needed: str) -> Ruling:
+    """Is the GRU shown not to be worse than the LSTM, each calibrated?
+
+    As ``same_score``, but a task also counts for the claim where the GRU is shown not to be worse
+    by the margin (one test at 5 %).
+
+    Args:
+        start: ``best`` or ``shipped``, as in ``calibrated.arms``.
+        matched: How the GRU's size was chosen.
+        needed: The share of the tasks with room that decides.
+
+    Returns:
+        The ruling, a finding a task, in the unit of its score.
+
+    Raises:
+        NoResults: A run is missing.
+    """
+    findings = [_score_finding(task, start, matched, one_sided=True) for task in benchmark()]
+    word = vote(findings, needed, ("supports", "equal", "not worse"), ("refutes",))
+    return _score_ruling(word, findings)
+
+
+def _score_finding(task, start, matched, one_sided):
+    """What the scores of a task say."""
+    entry = benchmark()[task]
+    pair = calibrated.arms(task, start, matched)
+    lstm, gru = calibrated.scores(task, pair)
+    compared = stats.compare(gru, lstm, entry["margin"], entry["better"] == "higher")
+    judgement = judge_effect(compared, calibrated.has_room(task, pair))
+    if one_sided and judgement == "open" and compared.not_worse:
+        judgement = "not worse"
+    return Finding.of(task, compared, compared.margin, judgement)
+
+
+def _score_ruling(word, findings):
+    """The ruling from the tasks; the range is over tasks, each in its own margins."""
+    effect = f"of {len(findings)} tasks {tally(findings)}"
+    return Ruling(word, effect, f"range over tasks {span(findings, 'margins')}", tuple(findings))
+
+
+@rule
+def fewer_steps(start: str, matched: str, mark: str, ratio: float, needed: str) -> Ruling:
+    """Does the GRU need fewer steps than the LSTM, each calibrated?
+
+    A task supports if the ratio of restricted mean steps is small enough and its interval below 1;
+    it refutes if the interval lies above that ratio. A task has no room if no seed of either cell
+    gets to its mark, or if every seed is there at the first evaluation. ``vote`` makes the word.
+
+    Args:
+        start: ``best`` or ``shipped``, as in ``calibrated.arms``.
+        matched: How the GRU's size was chosen.
+        mark: ``common`` or ``own``, as in ``calibrated.times``.
+        ratio: The largest ratio that supports, GRU over LSTM.
+        needed: The share of the tasks with room that decides.
+
+    Returns:
+        The ruling, a finding a task; the effect is the ratio.
+
+    Raises:
+        NoResults: A run is missing.
+    """
+    findings = [_steps_finding(task, start, matched, mark, ratio) for task in benchmark()]
+    word = vote(findings, needed, con=("refutes",))
+    effect = f"of {len(findings)} tasks {tally(findings)}"
+    return Ruling(word, effect, f"range over tasks {span(findings)}", tuple(findings))
+
+
+def _steps_finding(task, start, matched, mark, ratio):
+    """How many times as many steps the GRU needs on a task."""
+    pair = calibrated.arms(task, start, matched)
+    lstm, gru = calibrated.times(task, pair, mark)
+    limit = pair[0].steps
+    value, low, high = stats.restricted_ratio(gru, lstm, limit)
+    both = np.concatenate([lstm, gru])
+    judgement = judge_ratio(value, low, high, ratio)
+    if np.isinf(both).all() or both.max() <= calibrated.first_evaluation(pair[0]):
+        judgement = "no room"
+    return Finding(task, value, low, high, ratio, judgement)
 
 
 @rule

@@ -25,6 +25,7 @@ from pkgutil import iter_modules
 import numpy as np
 import pandas as pd
 
+from gatedrnn import stats
 from gatedrnn.claims import rows as stored
 from gatedrnn.claims.register import Claim
 from gatedrnn.claims.ruling import RULES
@@ -34,6 +35,9 @@ KINDS = ("same", "for", "against")
 # The right words of a claim that one cell is better, and of one that they are equal.
 DIFFERENCE = {"same": "Not supported", "for": "Supported", "against": "Not supported"}
 EQUALITY = {"same": "Supported", "for": "Supported", "against": "Not supported"}
+
+RESAMPLES = 1000  # of each bootstrap in a world, and
+FLIPS = 16  # of each sign-flip test, which no rule asks: full ones would take hours
 
 World = dict[str, pd.DataFrame]  # {study: its rows}
 WORLDS: dict[str, Callable[[Claim, str, np.random.Generator], World]] = {}
@@ -66,19 +70,19 @@ def right_word(claim: Claim, kind: str) -> str:
 
 @contextmanager
 def inside(world: World) -> Iterator[None]:
-    """Let the rules read the rows of a world in place of those in ``results/``."""
+    """Let the rules read the rows of a world in place of those in ``results/``, and draw less."""
 
     def read(study):
         if study not in world:
             raise NoResults(f"this world has no study {study!r}")
         return world[study]
 
-    before = stored.read
-    stored.read = read
+    before = stored.read, stats.RESAMPLES, stats.FLIPS
+    stored.read, stats.RESAMPLES, stats.FLIPS = read, RESAMPLES, FLIPS
     try:
         yield
     finally:
-        stored.read = before
+        stored.read, stats.RESAMPLES, stats.FLIPS = before
 
 
 def play(claim: Claim, kind: str, draws: int = 100, seed: int = 0) -> Counter:
