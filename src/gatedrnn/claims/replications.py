@@ -16,7 +16,15 @@ from gatedrnn.claims.rows import SEEDS, arm
 
 REPLICATIONS: dict[str, Callable[[], Iterator["Criterion"]]] = {}
 # Studies of the second edition that a replication will read once their rows are complete.
-NEXT: tuple[str, ...] = ("benchmark", "characters", "counters", "copy_memory", "sums")
+NEXT: tuple[str, ...] = (
+    "benchmark",
+    "characters",
+    "chorales",
+    "copy_memory",
+    "counters",
+    "memorised",
+    "sums",
+)
 MATCHED = {"lstm": "reference", "gru": "hidden size", "rnn": "hidden size"}  # at equal hidden size
 FEW = 5  # seeds of the studies of music, copying, language and ablations
 
