@@ -82,6 +82,9 @@ EXAMPLES = {
     "PixelDigits": Example(
         real.PixelDigits(), 98, 98, (3500, 500, 1000), the_last, items=3500, fitted=False
     ),
+    "PlantedText": Example(
+        real.PlantedText(), 40, 100, (25, 25, 25), every_one, items=None, fitted=True
+    ),
     "SpokenDigits": Example(
         real.SpokenDigits(), 50, 92, (2100, 300, 600), the_last, items=2100, fitted=False
     ),
@@ -137,7 +140,7 @@ def test_shapes_dtypes_and_finite_values(name, dtype):
     torch.set_default_dtype(dtype)
     task, length = EXAMPLES[name].task, EXAMPLES[name].length
     for x, y, mask in [draw(task, 8, length), task.part("valid", length)]:
-        assert name in ("CarriedText", "DigitStrings") or x.shape[1] <= length
+        assert name in ("CarriedText", "DigitStrings", "PlantedText") or x.shape[1] <= length
         assert x.shape == (*mask.shape, task.input_size)
         assert x.dtype == dtype
         assert x.isfinite().all()

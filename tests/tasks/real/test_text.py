@@ -10,7 +10,18 @@ from gatedrnn import tasks
 from gatedrnn.data import loaders
 from gatedrnn.tasks.base import Batch
 from gatedrnn.tasks.real.base import PARTS
-from gatedrnn.tasks.real.text import EVALUATED, CarriedText, Characters, part
+from gatedrnn.tasks.real.text import (
+    APART,
+    ASK,
+    EVALUATED,
+    KEPT,
+    MARK,
+    CarriedText,
+    Characters,
+    PlantedText,
+    part,
+    planted,
+)
 from gatedrnn.training.train import Config, training_batch
 
 
@@ -164,3 +175,31 @@ def test_a_stream_refuses_wrong_arguments():
 def test_every_part_of_the_order_control_is_shuffled(name):
     whole = part_text(*WHOLE[name][:2])
     assert not any(window[:50] in whole for window in texts(CarriedText(shuffled=True).part(name)))
+
+
+# A text with planted dependencies.
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_each_question_is_answered_by_the_character_after_its_mark(name):
+    symbols = np.array(list(Characters().symbols))
+    text, before = symbols[planted(name)], symbols[part(name)]
+    own = {symbol: set(np.flatnonzero(before == symbol)) for symbol in (MARK, ASK)}
+    marks = [k for k in np.flatnonzero(text == MARK) if k not in own[MARK]]
+    asks = [k for k in np.flatnonzero(text == ASK) if k not in own[ASK]]
+    assert len(marks) == len(asks) > len(text) / (max(APART) + 2)
+    distances = np.subtract(asks, marks)
+    assert (distances.min(), distances.max()) == APART
+    answers = text[np.add(asks, 1)]
+    assert (answers == text[np.add(marks, 1)]).all()
+    assert set(answers) == set(KEPT)
+    changed = np.flatnonzero(text != before)
+    written = {k + side for k in (*marks, *asks) for side in (0, 1)}
+    assert set(changed) <= written
+
+
+def test_the_planted_stream_is_that_text():
+    batches = [PlantedText().stream(tasks.generator(3, 0), 1, LENGTH, step) for step in range(4)]
+    read = joined(batches)[0].numpy().tobytes()
+    whole = planted("train")
+    assert torch.cat([whole, whole]).numpy().tobytes().find(read) >= 0

@@ -6,15 +6,17 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from gatedrnn import stats
+from gatedrnn import settings, stats
 from gatedrnn.claims.register import panel
-from gatedrnn.claims.rows import final_scores, lacking, pair, rows_of, values_at
+from gatedrnn.claims.rows import evaluations, final_scores, lacking, pair, rows_of, values_at
 from gatedrnn.claims.ruling import (
     Finding,
     Ruling,
     Word,
     count,
+    judge_effect,
     judge_lead,
     judge_ratio,
     rule,
@@ -22,6 +24,8 @@ from gatedrnn.claims.ruling import (
     tally,
     vote,
 )
+
+JUDGED = ("final", "more seeds")  # phases
 
 
 @rule
@@ -395,3 +399,201 @@ def _in_margins(lstm, gru, entry):
     """The LSTM's mean lead, in margins."""
     sign = 1 if entry["better"] == "higher" else -1
     return sign * (lstm - gru).mean() / entry["margin"]
+
+
+@rule
+def ahead(
+    study: str,
+    column: str,
+    favoured: str,
+    matched: str,
+    start: str,
+    groups: dict[str, list[dict[str, Any]]],
+    margin: float,
+    higher: bool,
+    scale: float,
+    needed: str,
+    room: list[float],
+) -> Ruling:
+    """Is one cell ahead, each at the start and learning rate that its own tuning chose?
+
+    A place supports if the favoured cell leads by the margin or more with an interval above 0; it
+    refutes if the other cell does, or if the two are shown equal. It has no room if either cell's
+    share of right answers in validation, on the tuning seeds, lies outside the range. ``vote``
+    makes the word of a group of places; where there are several groups they are judged apart and
+    must agree.
+
+    Args:
+        study: The study, tuned as ``gatedrnn.studies.calibration`` says.
+        column: The column that is compared.
+        favoured: The cell that the claim favours.
+        matched: How the GRU's size was chosen.
+        start: ``best``, each cell from its own best start, or ``shipped``, from torch's.
+        groups: ``{name: places}``; a place is a value a column, and the ``seeds`` there must be.
+        margin: The smallest lead that matters.
+        higher: Whether more is better.
+        scale: Turns the column into the unit of the margin.
+        needed: The share of the places of a group that decides.
+        room: The lowest and the highest share of right answers that leaves room to differ, in %.
+
+    Returns:
+        The ruling, a finding a place.
+
+    Raises:
+        NoResults: A seed, or the tuning, is missing.
+    """
+    findings = []
+    words = []
+    for places in groups.values():
+        group = []
+        for place in places:
+            where = {name: value for name, value in place.items() if name != "seeds"}
+            lstm, gru = _tuned_pair(study, matched, start, place["seeds"], where)
+            ours, others = (lstm, gru) if favoured == "lstm" else (gru, lstm)
+            compared = stats.compare(
+                *_scores_of(scale, column, higher, ours, others), margin, higher
+            )
+            accuracies = (cell.right for cell in (lstm, gru))
+            judgement = judge_effect(compared, all(room[0] <= a <= room[1] for a in accuracies))
+            label = ", ".join(f"{name} {value}" for name, value in where.items())
+            group.append(Finding.of(label, compared, margin, judgement))
+        words.append(vote(group, needed))
+        findings += group
+    texts = []
+    for finding in findings:
+        lead = f"{favoured.upper()} ahead by {finding.difference:.3g}"
+        texts.append(f"{finding.label}: {lead} ({finding.judgement})")
+    if len(words) > 1:
+        judged = zip(groups, words, strict=True)
+        texts += [f"{name} {word.lower()}" for name, word in judged]
+    return Ruling(_together(words), "; ".join(texts), span(findings), tuple(findings))
+
+
+@dataclass(frozen=True)
+class _Tuned:
+    """A cell at the setting that its tuning chose: its judged rows, and how right it was there.
+
+    ``right`` is the share of right answers in validation, mean of the tuning seeds, in %.
+    """
+
+    rows: pd.DataFrame
+    right: float
+
+
+def _tuned_pair(study, matched, start, seeds, where):
+    """LSTM and GRU at their own settings, with the same judged seeds."""
+    lstm = _tuned_cell(study, "lstm", "reference", start, seeds, where)
+    gru = _tuned_cell(study, "gru", matched, start, seeds, where)
+    return lstm, gru
+
+
+def _tuned_cell(study, cell, matched, start, seeds, where):
+    """A cell at the start and rate that its tuning chose."""
+    place = ", ".join(map(str, (*where.values(), cell, matched)))
+    rows = rows_of(study, cell=cell, matched=matched, **where)
+    tuned = rows[rows.phase == "tuning"]
+    if tuned.empty:
+        raise lacking(study, f"no tuning of {place}")
+    starts = settings.STARTS if start == "best" else ("default",)
+    badness = settings.loss_within()
+    chosen = settings.best_settings(tuned, ("cell",), badness, starts)[(cell,)]
+    tuned = tuned[_at(tuned, chosen)]
+    right = np.mean([_right_at_best(curve) for curve in tuned.curve])
+    judged = rows[rows.phase.isin(JUDGED) & _at(rows, chosen)].sort_values("seed")
+    if list(judged.seed) != list(range(seeds)):
+        raise lacking(study, f"{len(judged)} rows for {seeds} seeds of {place}")
+    return _Tuned(judged, 100 * right)
+
+
+def _at(rows, chosen):
+    """Which rows are of a setting."""
+    return (rows.bias == chosen.bias) & (rows.learning_rate == chosen.learning_rate)
+
+
+def _right_at_best(curve):
+    """The share of right answers in validation where the loss there was lowest."""
+    points = evaluations(curve)
+    return points.score[points.loss.idxmin()]
+
+
+def _scores_of(scale, column, higher, *cells):
+    """The scores of cells; a run without one has the worst of all of them."""
+    scores = [scale * cell.rows[column].to_numpy(float) for cell in cells]
+    worst = np.nanmin(scores) if higher else np.nanmax(scores)
+    return [np.where(np.isnan(score), worst, score) for score in scores]
+
+
+def _together(words):
+    """The word of groups that are judged apart: mixed only if one is for and one against."""
+    if len(set(words)) == 1:
+        return words[0]
+    if {Word.SUPPORTED, Word.NOT_SUPPORTED} <= set(words) or Word.MIXED in words:
+        return Word.MIXED
+    return Word.INCONCLUSIVE
+
+
+@rule
+def reach(
+    study: str,
+    matched: str,
+    start: str,
+    places: list[dict[str, Any]],
+    near: int,
+    far: int,
+    margin: float,
+    needed: str,
+    control: dict[str, Any],
+) -> Ruling:
+    """Does the LSTM gain more from what lies far back in a text?
+
+    What a cell gains is the fall of its loss when it is shown ``far`` characters in place of
+    ``near``. A place supports if the LSTM gains more by the margin, interval above 0; it refutes if
+    the GRU does or if the two are shown equal; it has no room if neither gains as much as the
+    margin. ``vote`` makes the word. The measure itself is on trial, too: on a text with planted far
+    dependencies the LSTM must gain more than a plain RNN, which is known to forget. If it does not,
+    nothing can be told.
+
+    Args:
+        study: The study, tuned as ``gatedrnn.studies.calibration`` says.
+        matched: How the GRU's size was chosen.
+        start: ``best``, each cell from its own best start, or ``shipped``, from torch's.
+        places: A value a column, and the ``seeds`` there must be.
+        near: Characters of the short context.
+        far: Characters of the long one.
+        margin: The smallest difference that matters, in nats a character.
+        needed: The share of the places that decides.
+        control: The ``study`` of the planted text and its ``seeds``.
+
+    Returns:
+        The ruling, a finding a place and one of the control.
+
+    Raises:
+        NoResults: A seed, or the tuning, is missing.
+    """
+    findings = []
+    for place in places:
+        where = {name: value for name, value in place.items() if name != "seeds"}
+        cells = _tuned_pair(study, matched, start, place["seeds"], where)
+        lstm, gru = (_gains(cell, near, far) for cell in cells)
+        compared = stats.compare(lstm, gru, margin)
+        judgement = judge_effect(compared, max(lstm.mean(), gru.mean()) >= margin)
+        label = ", ".join(f"{name} {value}" for name, value in where.items())
+        findings.append(Finding.of(label, compared, margin, judgement))
+    gated = _tuned_cell(control["study"], "lstm", "reference", start, control["seeds"], {})
+    plain = _tuned_cell(control["study"], "rnn", "hidden size", "shipped", control["seeds"], {})
+    seen = stats.compare(_gains(gated, near, far), _gains(plain, near, far), margin)
+    works = judge_effect(seen) == "supports"
+    word = vote(findings, needed) if works else Word.COULD_NOT_TELL
+    texts = []
+    for finding in findings:
+        texts.append(f"{finding.label}: {finding.difference:.3g} nats ({finding.judgement})")
+    texts.append(f"control, LSTM less RNN: {seen.difference:.3g} nats")
+    judgement = "control seen" if works else "control not seen"
+    control_finding = Finding.of("planted text, LSTM less RNN", seen, margin, judgement)
+    return Ruling(word, "; ".join(texts), span(findings), (*findings, control_finding))
+
+
+def _gains(cell, near, far):
+    """How many nats a character each seed gains from the long context."""
+    losses = [dict(json.loads(text)) for text in cell.rows.by_context]
+    return np.array([loss[near] - loss[far] for loss in losses])

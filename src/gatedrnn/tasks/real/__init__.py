@@ -8,7 +8,7 @@ from gatedrnn.tasks.real.images import PixelDigits
 from gatedrnn.tasks.real.motion import Watch
 from gatedrnn.tasks.real.music import Chorales
 from gatedrnn.tasks.real.speech import DigitStrings, SpokenDigits, digits_split
-from gatedrnn.tasks.real.text import CarriedText, Characters
+from gatedrnn.tasks.real.text import CarriedText, Characters, PlantedText
 from gatedrnn.tasks.real.traffic import Traffic
 
 TASKS = find_tasks(__name__, __path__)
@@ -20,6 +20,7 @@ __all__ = [
     "Chorales",
     "DigitStrings",
     "PixelDigits",
+    "PlantedText",
     "SpokenDigits",
     "Traffic",
     "Watch",

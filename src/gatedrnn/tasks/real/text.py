@@ -16,6 +16,11 @@ from gatedrnn.tasks.real.base import PARTS, RealTask, check_flag, count
 
 YEARS = {"train": range(1790, 1834), "valid": range(1834, 1837), "test": range(1837, 1840)}
 
+MARK = "&"  # the next character is to be kept
+ASK = "<"  # the kept character comes next
+KEPT = "ABCDEFGHIJKLMNOP"
+APART = (25, 75)  # characters from a mark to its question, the least and the most
+
 WINDOWS = 200  # the most windows of a part
 EVALUATED = (25, 1000)  # windows and characters of the parts of ``CarriedText``
 
@@ -53,6 +58,30 @@ def part(name: str) -> torch.Tensor:
     if name not in PARTS:
         raise ValueError(f"part must be one of {', '.join(PARTS)}, not {name!r}")
     return texts()[0][name]
+
+
+@functools.cache
+def planted(name: str) -> torch.Tensor:
+    """Write far dependencies over the text of a part, always the same.
+
+    Args:
+        name: "train", "valid" or "test".
+
+    Returns:
+        Its characters, (N,) int64, with a mark and a kept character, 25 to 75 characters later the
+        question and the same character again, then the next mark, and so on.
+    """
+    text = part(name).clone()
+    place = {symbol: k for k, symbol in enumerate(texts()[1])}
+    rng = np.random.default_rng(PARTS.index(name))
+    mark = 0
+    while mark + max(APART) + 2 <= len(text):
+        ask = mark + rng.integers(min(APART), max(APART) + 1)
+        kept = place[rng.choice(list(KEPT))]
+        text[mark : mark + 2] = torch.tensor([place[MARK], kept])
+        text[ask : ask + 2] = torch.tensor([place[ASK], kept])
+        mark = ask + 2
+    return text
 
 
 @dataclass(frozen=True)
@@ -164,8 +193,12 @@ class CarriedText(Characters):
         starts = first + torch.arange(batch_size) * apart + step * length
         return _windows(text, starts, length)
 
+    def _in_order(self, name, length):
+        """The characters of a part, before they are shuffled."""
+        return super()._text(name, length)
+
     def _text(self, name, length):
-        text = super()._text(name, length)
+        text = self._in_order(name, length)
         if not self.shuffled:
             return text
         return text[torch.randperm(len(text), generator=torch.Generator().manual_seed(0))]
@@ -175,6 +208,26 @@ class CarriedText(Characters):
         text = self._text(name, length)
         apart = (len(text) - length - 1) // (windows - 1)
         return _windows(text, torch.arange(windows) * apart, length)
+
+
+@dataclass(frozen=True)
+class PlantedText(CarriedText):
+    """Read on as in ``CarriedText``, in a text whose far dependencies are planted.
+
+    Over the text is written, again and again, a mark with a character to keep, one of 16, and 25 to
+    75 characters later a question with the same character::
+
+        input    & K l o w - C i t i ... m e < K
+        target   K l o w - C i t i z ... e < K &
+
+    Who remembers the kept character wins ln 16 nats at each question, about 0.05 nats a character
+    of the text; who looks back 20 characters wins nothing.
+
+    Source: ours.
+    """
+
+    def _in_order(self, name, length):
+        return planted(name)[: len(super()._in_order(name, length))]
 
 
 def _windows(text, starts, length):
