@@ -100,6 +100,18 @@ def steps_to_solve(nothing: float, limit: float) -> Badness:
     return badness
 
 
+def steps_needed(rows: pd.DataFrame) -> pd.Series:
+    """Judge runs by the share of their steps until they solved the task, in the column solved_at.
+
+    Args:
+        rows: tuning rows; ``solved_at`` is -1 for a run that never solved the task.
+
+    Returns:
+        The badness: up to 1 for a run that solved the task; else 1 plus its lowest validation loss.
+    """
+    return (rows.solved_at / rows.steps).where(rows.solved_at >= 0, 1 + rows.valid)
+
+
 def failed(rows: pd.DataFrame) -> pd.Series:
     """Whether each row diverged or ended with an error: then it is infinitely bad."""
     lost = pd.Series(False, index=rows.index)
@@ -287,7 +299,8 @@ def plan(
         by: the columns that tell its models apart.
         most: the steps of the tuning.
         margin: of the loss, for a task that is judged by its lowest loss: its steps are doubled
-            until they are enough, and the schedule with the lower mean of the models is taken.
+            until they are enough, and the schedule with the lower mean of the models is taken, if
+            both were tried.
         nothing: the loss of the best answer without memory, for a task that is solved or not: a
             training ends by itself, so it has all the steps and a constant rate.
 
@@ -300,7 +313,8 @@ def plan(
     steps, enough = enough_steps(constant, by, most, margin)
     found = {"constant": regimes(constant, by, loss_within(steps))}
     cosine = rows[rows.schedule == "cosine"]
-    found["cosine"] = regimes(cosine, by, loss_within(steps))
+    if not cosine.empty:
+        found["cosine"] = regimes(cosine, by, loss_within(steps))
     mean = {}
     for schedule, settings in found.items():
         mean[schedule] = np.mean([chosen.badness for chosen in settings["best"].values()])

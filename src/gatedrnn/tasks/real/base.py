@@ -66,20 +66,23 @@ def count(share: float, n: int) -> int:
     return math.ceil(share * n - 1e-9)
 
 
-def first_share(indices: np.ndarray, labels: np.ndarray, share: float) -> np.ndarray:
+def first_share(
+    indices: np.ndarray, labels: np.ndarray, share: float, subset: int = 0
+) -> np.ndarray:
     """Keep a share of the items of each class, so that a small share lies in a large one.
 
     Args:
         indices: The items.
         labels: The classes of all items, by index.
         share: Above 0 and at most 1.
+        subset: Which random order of the items is taken.
 
     Returns:
-        The indices kept, sorted: of each class the first in one fixed random order.
+        The indices kept, sorted: of each class the first in that order, which is fixed.
     """
     if share == 1:
         return indices
-    order = np.random.default_rng(2).permutation(indices)
+    order = np.random.default_rng([2, subset] if subset else 2).permutation(indices)
     kept = []
     for label in np.unique(labels[order]):
         items = order[labels[order] == label]
@@ -116,11 +119,13 @@ class RealTask(Task):
 
     Attributes:
         share: Above 0 and at most 1, the part of the training data that is used: of each class (or
-            of all) the first items of one fixed random order.
+            of all) the first items of a fixed random order.
+        subset: Which of these orders, from 0; for tasks that keep single items.
         whole: The length that ``part`` takes if none is given.
     """
 
     share: float = field(default=1.0, kw_only=True)
+    subset: int = field(default=0, kw_only=True)
     baseline = None  # not known for real data
     oracle = None
 

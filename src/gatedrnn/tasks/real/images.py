@@ -84,7 +84,9 @@ class PixelDigits(RealTask):
 
     def _items(self, name):
         _, labels, split = images()
-        return first_share(split[name], labels.numpy(), self.share if name == "train" else 1)
+        return first_share(
+            split[name], labels.numpy(), self.share if name == "train" else 1, self.subset
+        )
 
     def _take(self, indices, length):
         steps, labels, _ = images()

@@ -72,7 +72,9 @@ class Watch(RealTask):
 
     def _items(self, name):
         _, recordings, labels, split = motions()
-        kept = first_share(split[name], labels.numpy(), self.share if name == "train" else 1)
+        kept = first_share(
+            split[name], labels.numpy(), self.share if name == "train" else 1, self.subset
+        )
         return np.flatnonzero(np.isin(recordings, kept))
 
     def _take(self, indices, length):

@@ -65,7 +65,9 @@ class Chorales(RealTask):
 
     def _items(self, name):
         rolls, split = pieces()
-        return first_share(split[name], np.zeros(len(rolls)), self.share if name == "train" else 1)
+        return first_share(
+            split[name], np.zeros(len(rolls)), self.share if name == "train" else 1, self.subset
+        )
 
     def _draw(self, generator, B, length):
         rolls, _ = pieces()

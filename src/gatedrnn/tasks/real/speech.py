@@ -108,7 +108,9 @@ class SpokenDigits(RealTask):
     def _items(self, name):
         prepared = recordings()
         labels = prepared.labels.numpy()
-        return first_share(prepared.split[name], labels, self.share if name == "train" else 1)
+        return first_share(
+            prepared.split[name], labels, self.share if name == "train" else 1, self.subset
+        )
 
     def _frames(self, index, length):
         """The first ``length`` frames of a recording, with their noise."""
