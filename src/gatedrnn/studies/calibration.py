@@ -60,6 +60,7 @@ __all__ = [
     "failed",
     "final_calls",
     "first_step_below",
+    "judged_calls",
     "loss_within",
     "lowest_loss",
     "means",
@@ -139,4 +140,34 @@ def final_calls(
     for key, chosen in settings.items():
         arm = dict(zip(by, key, strict=True)) | {"bias": chosen.bias, "steps": steps} | keys
         calls.append(make_call(phase, arm, chosen.learning_rate, seeds))
+    return calls
+
+
+def judged_calls(
+    rows: pd.DataFrame,
+    by: Sequence[str],
+    most: int,
+    margin: float,
+    seeds: Sequence[int],
+    **keys: object,
+) -> list[dict]:
+    """The judged runs of a task whose loss counts, in both regimes, with enough steps.
+
+    Args:
+        rows: the stored rows of the task.
+        by: the columns that tell its models apart.
+        most: the steps of the tuning.
+        margin: the smallest improvement of the loss that matters.
+        seeds: the judged seeds.
+        **keys: further key columns.
+
+    Returns:
+        One call a model and regime; one for both where the best start is torch's.
+    """
+    steps, _ = enough_steps(rows, by, most, margin)
+    calls = []
+    for settings in regimes(rows, by, loss_within(steps)).values():
+        for call in final_calls(settings, by, steps, seeds, **keys):
+            if call not in calls:
+                calls.append(call)
     return calls
