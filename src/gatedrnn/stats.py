@@ -225,6 +225,27 @@ def mean_interval(values: ArrayLike, level: float = 0.95, seed: int = 0) -> tupl
     return float(low), float(high)
 
 
+def difference(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> tuple[float, float, float]:
+    """The difference of the means of two samples that are not paired, with its interval.
+
+    Args:
+        a: one sample, ``(n,)`` with n >= 2.
+        b: the other, ``(m,)`` with m >= 2.
+        level: the nominal coverage.
+
+    Returns:
+        The mean of ``a`` minus that of ``b``, and the lower and upper end of its Welch interval.
+
+    Source: Welch 1947, The generalization of "Student's" problem.
+    """
+    a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
+    value = a.mean() - b.mean()
+    if np.ptp(a) == 0 and np.ptp(b) == 0:
+        return float(value), float(value), float(value)
+    interval = scipy.stats.ttest_ind(a, b, equal_var=False).confidence_interval(level)
+    return float(value), float(interval.low), float(interval.high)
+
+
 def exact_share(successes: int, n: int, level: float = 0.95) -> tuple[float, float, float]:
     """A share of seeds with its exact interval.
 

@@ -1,8 +1,9 @@
-"""The judged runs of ``benchmark`` and ``characters`` at the settings that their tuning chose.
+"""The judged runs of the calibrated studies, at the settings that their tuning chose.
 
-The rules read the two studies here: each model at its own best start and rate, or at its best rate
-from the start that torch ships, as ``gatedrnn.settings`` finds them in the tuning rows. A seed that
-failed scores the worst possible, as in ``claims.rows``. No torch.
+The rules read ``benchmark``, ``characters`` and ``learning_curves`` here: each model at its own
+best start and rate, or at its best rate from the start that torch ships, as ``gatedrnn.settings``
+finds them in the tuning rows. A seed that failed scores the worst possible, as in ``claims.rows``.
+No torch.
 """
 
 from typing import NamedTuple
@@ -91,21 +92,28 @@ def _planned(task, entry, tuning):
     return settings.plan(tuning, MODEL, most, entry.get("loss_margin"), entry.get("do_nothing"))
 
 
+def _chosen_rows(rows, plan, start, model, task, study, phase="final"):
+    """The rows of a model at its setting, those of the judged runs if no phase is given."""
+    if model not in plan.regimes[start]:
+        raise lacking(study, f"no tuning of {' '.join(model)} on {task}")
+    chosen = plan.regimes[start][model]
+    where = {"phase": phase, "cell": model[0], "matched": model[1], "schedule": plan.schedule}
+    where |= {"bias": chosen.bias, "learning_rate": chosen.learning_rate}
+    if phase == "final":
+        where["steps"] = plan.steps
+    return rows[np.logical_and.reduce([rows[name] == value for name, value in where.items()])]
+
+
 def _arm(task, rows, plan, start, model):
     """The runs of a model at its setting."""
-    if model not in plan.regimes[start]:
-        raise lacking(study_of(task), f"no tuning of {' '.join(model)} on {task}")
-    chosen = plan.regimes[start][model]
-    where = {"cell": model[0], "matched": model[1], "schedule": plan.schedule}
-    where |= {"bias": chosen.bias, "learning_rate": chosen.learning_rate}
-    same = np.logical_and.reduce([rows[name] == value for name, value in where.items()])
-    tuning = rows[same & (rows.phase == "tuning")]
-    final = rows[same & (rows.phase == "final") & (rows.steps == plan.steps)]
+    study = study_of(task)
+    tuning = _chosen_rows(rows, plan, start, model, task, study, "tuning")
+    final = _chosen_rows(rows, plan, start, model, task, study)
     final = final.sort_values("seed", ignore_index=True)
     seeds = benchmark()[task]["seeds"]
     if list(final.seed) != list(range(seeds)):
-        values = ", ".join(map(str, where.values()))
-        raise lacking(study_of(task), f"{len(final)} of {seeds} judged runs on {task}, {values}")
+        found = f"{len(final)} of {seeds} judged runs of {' '.join(model)} on {task}, {start} start"
+        raise lacking(study, found)
     return Arm(final.assign(failed=final.error.notna() | final.score.isna()), tuning, plan.steps)
 
 
@@ -219,3 +227,40 @@ def _times(arm, level):
 def first_evaluation(arm: Arm) -> float:
     """The step of the first evaluation: no run can be seen to be faster than that."""
     return evaluations(arm.final.curve.dropna().iloc[0]).step.min()
+
+
+def on_share(
+    task: str, share: float, start: str, matched: str, subsets: int, seeds: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The scores of the LSTM and of the GRU on a share of the data, from ``learning_curves``.
+
+    Args:
+        task: A task of that study.
+        share: The share of the training data.
+        start: ``best`` or ``shipped``, as in ``arms``.
+        matched: How the GRU's size was chosen.
+        subsets: How many subsets of the data there must be, counted from 1,
+        seeds: and how many seeds on each.
+
+    Returns:
+        Two arrays, (subsets, seeds); the worst possible score where a run failed.
+
+    Raises:
+        NoResults: A run is missing.
+    """
+    rows = rows_of("learning_curves", task=task, share=share)
+    if not (rows.phase == "final").any():
+        raise lacking("learning_curves", f"no judged run on {task}, share {share}")
+    plan = _plan(task, rows)
+    found = []
+    for model in (("lstm", "reference"), ("gru", matched)):
+        final = _chosen_rows(rows, plan, start, model, task, "learning_curves")
+        table = final.pivot_table(
+            index="subset", columns="seed", values="score", dropna=False, aggfunc="sum", min_count=1
+        )
+        if table.shape != (subsets, seeds) or len(final) != subsets * seeds:
+            raise lacking("learning_curves", f"{len(final)} runs of {model[0]} on {task}, {share}")
+        found.append(table.to_numpy(float))
+    worst = np.nanmax(found) if benchmark()[task]["better"] == "lower" else 0.0
+    lstm, gru = np.nan_to_num(found, nan=worst)
+    return lstm, gru

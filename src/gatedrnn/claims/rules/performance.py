@@ -378,6 +378,77 @@ def _steps_finding(task, start, matched, mark, ratio):
 
 
 @rule
+def lead_on_little(
+    start: str,
+    matched: str,
+    margins: dict[str, float],
+    shares: list[float],
+    subsets: int,
+    seeds: int,
+    needed: str,
+) -> Ruling:
+    """Does the GRU lead on little data, and by more than on all of it?
+
+    The lead on little data is averaged over the small shares and over the seeds of a subset; its
+    interval is over subsets, which vary with their data and their seeds. A task supports if that
+    lead is at least the margin, and larger than the one on all data, both intervals above 0; it
+    refutes if the lead is shown to lie below the margin (one test at 5 %), or to be smaller than on
+    all data. ``vote`` makes the word.
+
+    Args:
+        start: ``best`` or ``shipped``, as in ``calibrated.arms``.
+        matched: How the GRU's size was chosen.
+        margins: ``{task: the smallest lead that matters}``.
+        shares: The small shares of the data.
+        subsets: How many subsets there must be,
+        seeds: and how many seeds on each.
+        needed: The share of the tasks with room that decides.
+
+    Returns:
+        The ruling, two findings a task: the lead on little data, which counts, and how much larger
+        it is than on all, in the unit of the task's score.
+
+    Raises:
+        NoResults: A run is missing.
+    """
+    leads, changes = [], []
+    for task, margin in margins.items():
+        little = [
+            calibrated.on_share(task, share, start, matched, subsets, seeds) for share in shares
+        ]
+        pair = calibrated.arms(task, start, matched)
+        lead, change = _little_findings(task, margin, little, calibrated.scores(task, pair))
+        leads.append(lead)
+        changes.append(change)
+    findings = [finding for both in zip(leads, changes, strict=True) for finding in both]
+    effect = f"of {len(leads)} tasks {tally(leads)}"
+    word = vote(leads, needed, con=("refutes",))
+    return Ruling(word, effect, f"range over tasks {span(findings, 'margins')}", tuple(findings))
+
+
+def _little_findings(task, margin, little, whole):
+    """The lead on little data, and how much larger it is than that on all data."""
+    entry = benchmark()[task]
+    sign = 1 if entry["better"] == "higher" else -1
+    lstm, gru = np.mean(little, axis=(0, 3))  # of (shares, cells, subsets, seeds)
+    few = stats.compare(gru, lstm, margin, entry["better"] == "higher")
+    all_lead = sign * (whole[1] - whole[0])
+    change, low, high = stats.difference(sign * (gru - lstm), all_lead)
+    below = stats.mean_interval(sign * (gru - lstm), 0.90)[1] < margin
+    judgement = "open"
+    if "range" in entry and max(lstm.mean(), gru.mean()) < entry["range"][0]:
+        judgement = "no room"
+    elif few.difference >= margin and few.low > 0 and low > 0:
+        judgement = "supports"
+    elif below or high < 0:
+        judgement = "refutes"
+    return (
+        Finding.of(f"{task}, little data", few, margin, judgement),
+        Finding(f"{task}, little - all", change, low, high, margin, judgement),
+    )
+
+
+@rule
 def faster(
     modes: list[str],
     kernels: list[str],
