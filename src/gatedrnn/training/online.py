@@ -42,14 +42,8 @@ def learn(
         ValueError: there are no samples after the first ``WARM``.
     """
     S, N, features = streams.shape
-    if N <= WARM:
-        raise ValueError(
-            f"streams must have more than {WARM} samples, not {N}: the first {WARM} are not scored"
-        )
-    model = SequenceModel(cell, features, hidden_size, features, seeds=S)
-    generators = initialise.per_seed(seeds)
-    initialise.uniform(model.recurrent, generators)
-    model.initialise_readout(generators)
+    _need_samples(N)
+    model = _model(cell, features, hidden_size, seeds)
     streams = streams.to(model.V.dtype)
     parameters = list(model.parameters())
     optimiser = torch.optim.Adam(parameters, lr=rate)
@@ -64,6 +58,85 @@ def learn(
         optimiser.step()
         errors.append(error.detach())
     return torch.stack(errors, 1)
+
+
+def learn_carried(
+    streams: torch.Tensor,
+    cell: str,
+    hidden_size: int,
+    rate: float,
+    seeds: Sequence[int],
+    bias: float | str | None = None,
+) -> torch.Tensor:
+    """Let S nets predict each sample of their stream from a state that they carry along.
+
+    A net reads each sample once, with the state that the samples before have left, says by how much
+    the next one differs, and takes one step of Adam on the error of that forecast. The gradient
+    ends at the carried state (truncated backpropagation through one step), so that nothing is read
+    again. The first ``WARM`` samples are read without learning.
+
+    Args:
+        streams: a stream for each net, ``(S, N, I)``.
+        cell: the name of a cell.
+        hidden_size: H, the units.
+        rate: the learning rate.
+        seeds: S seeds of the initial weights.
+        bias: as in ``Config``; "chrono" spreads the time constants up to the 20 samples that the
+            linear forecast sees.
+
+    Returns:
+        The error of each forecast, ``(S, N - WARM)``.
+
+    Raises:
+        ValueError: there are no samples after the first ``WARM``.
+    """
+    S, N, features = streams.shape
+    _need_samples(N)
+    model = _model(cell, features, hidden_size, seeds, bias)
+    streams = streams.to(model.V.dtype)
+    optimiser = torch.optim.Adam(model.parameters(), lr=rate)
+    with torch.no_grad():
+        _, state = model(streams[:, None, : WARM - 1])
+    errors = []
+    for t in range(WARM, N):
+        last = streams[:, None, t - 1 : t]
+        change, after = model(last, state)  # made before sample t is seen
+        error = (last[:, 0, 0] + change[:, 0, 0] - streams[:, t]).square().mean(-1)
+        optimiser.zero_grad()
+        error.sum().backward()
+        clip_per_seed(model.parameters(), 1.0)
+        optimiser.step()
+        state = _detached(after)
+        errors.append(error.detach())
+    return torch.stack(errors, 1)
+
+
+def _need_samples(N):
+    """ValueError unless there are samples after those that are not scored."""
+    if N <= WARM:
+        raise ValueError(
+            f"streams must have more than {WARM} samples, not {N}: the first {WARM} are not scored"
+        )
+
+
+def _model(cell, features, hidden_size, seeds, bias=None):
+    """The nets before they have learned anything."""
+    model = SequenceModel(cell, features, hidden_size, features, seeds=len(seeds))
+    generators = initialise.per_seed(seeds)
+    initialise.uniform(model.recurrent, generators)
+    model.initialise_readout(generators)
+    if bias == "chrono":
+        initialise.chrono(model.recurrent, WINDOW, generators)
+    elif bias is not None:
+        initialise.retention_bias(model.recurrent, bias)
+    return model
+
+
+def _detached(state):
+    """The state without its graph."""
+    if isinstance(state, tuple):
+        return tuple(part.detach() for part in state)
+    return state.detach()
 
 
 def persistence(stream: torch.Tensor) -> torch.Tensor:

@@ -3,13 +3,15 @@
 import json
 from dataclasses import dataclass
 from itertools import product
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from gatedrnn import settings, stats
-from gatedrnn.claims.register import panel
+from gatedrnn.claims import calibrated
+from gatedrnn.claims.register import benchmark, panel
 from gatedrnn.claims.rows import evaluations, final_scores, lacking, pair, rows_of, values_at
 from gatedrnn.claims.ruling import (
     Finding,
@@ -480,25 +482,28 @@ class _Tuned:
     right: float
 
 
-def _tuned_pair(study, matched, start, seeds, where):
+def _tuned_pair(study, matched, start, seeds, where, tuned_by=None):
     """LSTM and GRU at their own settings, with the same judged seeds."""
-    lstm = _tuned_cell(study, "lstm", "reference", start, seeds, where)
-    gru = _tuned_cell(study, "gru", matched, start, seeds, where)
+    lstm = _tuned_cell(study, "lstm", "reference", start, seeds, where, tuned_by)
+    gru = _tuned_cell(study, "gru", matched, start, seeds, where, tuned_by)
     return lstm, gru
 
 
-def _tuned_cell(study, cell, matched, start, seeds, where):
-    """A cell at the start and rate that its tuning chose."""
+def _tuned_cell(study, cell, matched, start, seeds, where, tuned_by=None):
+    """A cell at the start and rate that its tuning chose.
+
+    It was tuned by the column ``tuned_by``, or if that is None by the lowest validation loss.
+    """
     place = ", ".join(map(str, (*where.values(), cell, matched)))
     rows = rows_of(study, cell=cell, matched=matched, **where)
     tuned = rows[rows.phase == "tuning"]
     if tuned.empty:
         raise lacking(study, f"no tuning of {place}")
     starts = settings.STARTS if start == "best" else ("default",)
-    badness = settings.loss_within()
+    badness = settings.loss_within() if tuned_by is None else itemgetter(tuned_by)
     chosen = settings.best_settings(tuned, ("cell",), badness, starts)[(cell,)]
     tuned = tuned[_at(tuned, chosen)]
-    right = np.mean([_right_at_best(curve) for curve in tuned.curve])
+    right = np.nan if tuned_by else np.mean([_right_at_best(curve) for curve in tuned.curve])
     judged = rows[rows.phase.isin(JUDGED) & _at(rows, chosen)].sort_values("seed")
     if list(judged.seed) != list(range(seeds)):
         raise lacking(study, f"{len(judged)} rows for {seeds} seeds of {place}")
@@ -597,3 +602,223 @@ def _gains(cell, near, far):
     """How many nats a character each seed gains from the long context."""
     losses = [dict(json.loads(text)) for text in cell.rows.by_context]
     return np.array([loss[near] - loss[far] for loss in losses])
+
+
+@rule
+def carried(matched: str, start: str, streams: dict[str, int], ratio: float, needed: str) -> Ruling:
+    """Has the GRU the smaller error on a stream, its state carried along, each cell calibrated?
+
+    A stream supports if the GRU's error over the whole stream is so many times the LSTM's or less,
+    geometric mean over seeds, with an interval below 1; it refutes if the interval lies above that
+    ratio; it has no room if neither cell is better than the last sample as the forecast. ``vote``
+    makes the word. The plain RNN and the linear forecast stand beside them in the effect.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        start: ``best``, each cell from its own best start, or ``shipped``, from torch's.
+        streams: ``{stream: seeds}``.
+        ratio: The largest ratio that supports, GRU over LSTM.
+        needed: The share of the streams that decides.
+
+    Returns:
+        The ruling, a finding a stream; the effect is the ratio.
+
+    Raises:
+        NoResults: A seed, or the tuning, is missing.
+    """
+    findings = []
+    texts = []
+    for stream, seeds in streams.items():
+        where = {"stream": stream}
+        lstm, gru = _tuned_pair("carried", matched, start, seeds, where, "log_mse")
+        plain = _tuned_cell(
+            "carried", "rnn", "hidden size", "shipped", seeds, where, tuned_by="log_mse"
+        )
+        value, low, high = _ratio_of_means(gru.rows.mse.to_numpy(), lstm.rows.mse.to_numpy())
+        judgement = judge_ratio(value, low, high, ratio)
+        best = min(_log_mean(lstm.rows.mse), _log_mean(gru.rows.mse))
+        if best >= _log_mean(lstm.rows.persistence):
+            judgement = "no room"
+        findings.append(Finding(stream, value, low, high, ratio, judgement))
+        beside = {"RNN": plain.rows.mse, "least squares": lstm.rows.least_squares}
+        ratios = [
+            f"{name} {np.exp(_log_mean(mse) - _log_mean(lstm.rows.mse)):.2f}"
+            for name, mse in beside.items()
+        ]
+        texts.append(f"{stream}: GRU {value:.2f} ({judgement}), {', '.join(ratios)}")
+    effect = f"error, LSTM = 1; {'; '.join(texts)}"
+    return Ruling(vote(findings, needed, con=("refutes",)), effect, span(findings), tuple(findings))
+
+
+def _log_mean(values):
+    """The logarithm of the geometric mean."""
+    return np.log(values.to_numpy(float)).mean()
+
+
+@rule
+def streams_served(
+    matched: str,
+    kernels: list[str],
+    loads: list[str],
+    widths: list[int],
+    processes: int,
+    least: int,
+    gain: float,
+) -> Ruling:
+    """Can one core serve more streams with the GRU?
+
+    At a deadline and under a load the effect is how many times as many streams the GRU serves,
+    geometric mean over the sizes at which both serve enough to count; the interval is over
+    processes. It supports if that is the gain or more, interval above 1; it refutes if the interval
+    lies below the gain. A kernel supports the claim if some deadline does, and speaks against it if
+    all refute; the kernels are judged apart and must agree.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        kernels: The kernels.
+        loads: What else the machine does.
+        widths: The LSTM's numbers of units.
+        processes: How many there must be.
+        least: The fewest streams of a cell that count: below, one more is no gain of a tenth.
+        gain: The smallest gain that matters.
+
+    Returns:
+        The ruling, a finding a kernel, load and deadline.
+
+    Raises:
+        NoResults: A process is missing.
+    """
+    findings = []
+    words = []
+    for kernel in kernels:
+        of_kernel = []
+        for load in loads:
+            places = [
+                _served(
+                    {"kernel": kernel, "load": load, "width": width, "matched": matched}, processes
+                )
+                for width in widths
+            ]
+            for deadline in places[0][0]:
+                logs = [
+                    np.log(gru[deadline]) - np.log(lstm[deadline])
+                    for lstm, gru in places
+                    if min(np.median(lstm[deadline]), np.median(gru[deadline])) >= least
+                ]
+                label = f"{kernel}, {load}, {deadline:g} ms"
+                of_kernel.append(_gain_finding(label, logs, processes, gain))
+        n = count(of_kernel)
+        if n["supports"]:
+            words.append(Word.SUPPORTED)
+        elif n["refutes"] == len(of_kernel) - n["no room"] > 0:
+            words.append(Word.NOT_SUPPORTED)
+        else:
+            words.append(Word.INCONCLUSIVE)
+        findings += of_kernel
+    texts = []
+    for kernel, word in zip(kernels, words, strict=True):
+        counted = [f for f in findings if f.label.startswith(kernel) and f.judgement != "no room"]
+        most = max((f.difference for f in counted), default=np.nan)
+        texts.append(f"{kernel} at most {most:.2f} times as many ({word.lower()})")
+    return Ruling(_together(words), f"streams, GRU: {'; '.join(texts)}", "", tuple(findings))
+
+
+def _served(where, processes):
+    """The streams of both cells by deadline, a value a process each, never below 1."""
+    rows = rows_of("deadlines", **where).dropna(subset=["lstm_streams", "gru_streams"])
+    if rows.seed.nunique() != processes or len(rows) != processes:
+        found = ", ".join(map(str, where.values()))
+        raise lacking("deadlines", f"{len(rows)} of {processes} processes of {found}")
+    cells = []
+    for cell in ("lstm", "gru"):
+        curves = [dict(json.loads(text)) for text in rows[f"{cell}_streams"]]
+        cells.append(
+            {each: np.array([max(curve[each], 1) for curve in curves]) for each in curves[0]}
+        )
+    return cells
+
+
+def _gain_finding(label, logs, processes, gain):
+    """What a deadline says; ``logs`` has the log ratios of each size, one a process."""
+    if not logs:
+        return Finding(label, np.nan, np.nan, np.nan, gain, "no room")
+    compared = stats.compare(np.mean(logs, axis=0), np.zeros(processes))
+    value, low, high = np.exp([compared.difference, compared.low, compared.high])
+    if value >= gain and low > 1:
+        judgement = "supports"
+    elif high < gain:
+        judgement = "refutes"
+    else:
+        judgement = "open"
+    return Finding(label, value, low, high, gain, judgement)
+
+
+@rule
+def regret(
+    matched: str, start: str, tasks: dict[str, dict[str, Any]], cap: float, saving: float
+) -> Ruling:
+    """Does the advice save regret against always taking the same cell?
+
+    Regret on a task is how many margins the chosen cell is behind the other, 0 if it is ahead, and
+    at most ``cap``, mean over seeds first. The interval of what the advice saves is over tasks.
+    Supported if it saves at least ``saving`` margins against always taking the LSTM and against
+    always taking the GRU, both intervals above 0; not supported if the interval of one of the two
+    lies below ``saving``; else inconclusive.
+
+    Args:
+        matched: How the GRU's size was chosen.
+        start: ``best``, each cell from its own best start, or ``shipped``, from torch's.
+        tasks: ``{task: its entry}``. An entry has the ``advice``, a cell; a task of the benchmark
+            no more; another one its ``study``, ``column``, ``seeds``, ``margin``, ``better``,
+            ``scale``, perhaps ``tuned_by``, and a value for each column that tells its rows.
+        cap: The largest regret on a task, in margins.
+        saving: The smallest saving that matters, in margins a task.
+
+    Returns:
+        The ruling, a finding a constant choice, and one a task, the LSTM's lead in margins.
+
+    Raises:
+        NoResults: A seed, or a tuning, is missing.
+    """
+    advised = []
+    leads = {}
+    for task, entry in tasks.items():
+        leads[task] = _lead_in_margins(task, entry, matched, start)
+        advised.append(entry["advice"])
+    lead = np.array(list(leads.values()))
+    losses = {"lstm": np.clip(-lead, 0, cap), "gru": np.clip(lead, 0, cap)}
+    followed = np.where(np.array(advised) == "lstm", losses["lstm"], losses["gru"])
+    savings = []
+    texts = [f"advice {followed.mean():.2f}"]
+    for cell, loss in losses.items():
+        saved = stats.compare(loss, followed)
+        savings.append(Finding.of(f"always {cell.upper()} less advice", saved, saving, ""))
+        texts.append(f"always {cell.upper()} {loss.mean():.2f}")
+    if all(each.low > 0 and each.difference >= saving for each in savings):
+        word = Word.SUPPORTED
+    elif any(each.high < saving for each in savings):
+        word = Word.NOT_SUPPORTED
+    else:
+        word = Word.INCONCLUSIVE
+    findings = list(savings)
+    for task, cell in zip(leads, advised, strict=True):
+        findings.append(Finding.exact(task, leads[task], 1.0, f"advice {cell.upper()}"))
+    worst = min(savings, key=lambda each: each.difference)
+    interval = f"{worst.label}: {worst.low:.2f} to {worst.high:.2f}"
+    return Ruling(word, f"regret in margins: {', '.join(texts)}", interval, tuple(findings))
+
+
+ENTRY = ("advice", "study", "column", "seeds", "margin", "better", "scale", "tuned_by")
+
+
+def _lead_in_margins(task, entry, matched, start):
+    """The LSTM's mean lead on a task, in margins."""
+    if "study" not in entry:
+        lstm, gru = calibrated.scores(task, calibrated.arms(task, start, matched))
+        return _in_margins(lstm, gru, benchmark()[task])
+    where = {name: value for name, value in entry.items() if name not in ENTRY}
+    tuned_by = entry.get("tuned_by")
+    cells = _tuned_pair(entry["study"], matched, start, entry["seeds"], where, tuned_by)
+    higher = entry["better"] == "higher"
+    lstm, gru = _scores_of(entry["scale"], entry["column"], higher, *cells)
+    return _in_margins(lstm, gru, entry)
