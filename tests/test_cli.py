@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from gatedrnn import cli, results
+from gatedrnn.claims import replications
 from gatedrnn.claims import verdicts as claims
 from gatedrnn.studies import STUDIES
 
@@ -41,9 +42,10 @@ def test_wrong_arguments_are_named(args, complaint, capsys):
     assert complaint in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "command", [[], ["studies"], ["run"], ["verdicts"], ["check"], ["bench"]], ids=str
-)
+COMMANDS = ("studies", "run", "verdicts", "replications", "check", "bench")
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS)], ids=str)
 def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stopped:
         cli.main([*command, "--help"])
@@ -97,6 +99,12 @@ def test_verdicts_come_as_json_with_their_parts(capsys):
         assert {"quote", "endpoint", "effect", "interval", "parts", "chapter", "figure"} <= set(
             entry
         )
+
+
+def test_replications_are_those_of_the_claims(monkeypatch, capsys):
+    monkeypatch.setattr(replications, "main", lambda: print("R1"))
+    assert cli.main(["replications"]) is None
+    assert capsys.readouterr().out == "R1\n"
 
 
 def test_missing_data_is_one_line_and_no_row(monkeypatch, tmp_path):

@@ -33,6 +33,8 @@ def _parser():
     add("studies", studies, "list the studies", "One line says what each of them measures.")
     command = add("verdicts", verdicts, "judge the article's claims by the stored results")
     command.add_argument("--json", action="store_true", help="as JSON, for other programs")
+    text = "What was published, what was measured here, the criterion, and pass or fail."
+    add("replications", replications, "judge the published results that are repeated here", text)
     text = "Exit code 1 if a study lacks rows, chose a rate at an edge, or contradicts another."
     add("check", check, "look for what could be wrong with the stored results", text)
     text = "About a minute; leave the machine alone meanwhile."
@@ -82,6 +84,13 @@ def verdicts(args: argparse.Namespace) -> object:
     from gatedrnn.claims import verdicts
 
     return verdicts.main(as_json=args.json)
+
+
+def replications(args: argparse.Namespace) -> None:
+    """Print the replications."""
+    from gatedrnn.claims import replications as repeated
+
+    repeated.main()
 
 
 def check(args: argparse.Namespace) -> None:
