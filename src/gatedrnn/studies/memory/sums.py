@@ -131,7 +131,7 @@ def longer_final(store: Store) -> list[dict]:
     return _judged(store, "addition", 5) + _judged(store, "addition", 8)
 
 
-# about six hours of one core, half of them for the longer sums
+# about five hours of one core, half of them for the longer sums
 PHASES = [
     chorales_tuning,
     chorales_final,
