@@ -13,7 +13,7 @@ import pandas as pd
 
 from gatedrnn import settings
 from gatedrnn.claims.register import benchmark
-from gatedrnn.claims.rows import evaluations, lacking, rows_of
+from gatedrnn.claims.rows import evaluations, lacking, rows_of, values_at
 
 LANGUAGE = "language"  # the ninth task: the study ``characters`` at 64 units of the LSTM
 WIDTH = 64
@@ -264,3 +264,45 @@ def on_share(
     worst = np.nanmax(found) if benchmark()[task]["better"] == "lower" else 0.0
     lstm, gru = np.nan_to_num(found, nan=worst)
     return lstm, gru
+
+
+def losses_after(
+    task: str, pair: tuple[Arm, Arm], kernel: str, part: float, processes: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The lowest validation loss of each seed of two arms after a part of their common time.
+
+    Args:
+        task: A task of the benchmark.
+        pair: Two arms on it.
+        kernel: The kernel whose updates are timed.
+        part: The part of the time that both trainings have.
+        processes: How many processes ``update_times`` must have.
+
+    Returns:
+        The losses of each arm; the worst of both where a seed failed or was not evaluated yet.
+
+    Raises:
+        NoResults: The time of an update is missing, or no run has a loss.
+    """
+    seconds = [_update_seconds(task, arm, kernel, processes) for arm in pair]
+    end = part * min(arm.steps * second for arm, second in zip(pair, seconds, strict=True))
+    found = []
+    for arm, second in zip(pair, seconds, strict=True):
+        losses = []
+        for row in arm.final.itertuples():
+            lost = row.failed or not isinstance(row.curve, str)
+            losses.append(np.inf if lost else settings.lowest_loss(row.curve, end / second))
+        found.append(losses)
+    found = np.array(found)
+    if not np.isfinite(found).any():
+        raise lacking(study_of(task), f"no loss of any run on {task}")
+    found[np.isinf(found)] = found[np.isfinite(found)].max()
+    return found[0], found[1]
+
+
+def _update_seconds(task, arm, kernel, processes):
+    """The median over processes of the time of an update."""
+    row = arm.final.iloc[0]
+    where = {"task": task, "cell": row.cell, "matched": row.matched, "kernel": kernel}
+    levels = {"process": list(range(processes))}
+    return np.median(values_at("update_times", "seconds", levels, **where))

@@ -1,5 +1,6 @@
 """The rules of the claims about performance (C13-C20, C28). No torch."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -37,6 +38,7 @@ VARIANTS = [
     *product(["gru"], ["one", "per gate"], ["after", "before"]),
     *product(["cifg", "lstm"], ["one", "per gate"], ["-"]),
 ]
+FOUR = np.array([cell == "lstm" for cell, _, _ in VARIANTS])  # which of them have four blocks
 
 
 @rule
@@ -650,3 +652,180 @@ def _loss_over_time(task, matched, kernel):
     else:
         judgement = "open"
     return Finding.of(f"{task}, {kernel}", compared, None, judgement)
+
+
+@rule
+def time_ratio(
+    modes: list[str],
+    kernels: list[str],
+    grids: dict[str, dict[str, list[int]]],
+    ratio: float,
+    processes: int,
+    needed: str,
+) -> Ruling:
+    """Is the GRU faster than the LSTM, by an interval over processes?
+
+    A shape supports if the ratio of times, the geometric mean over processes, is small enough and
+    its interval below 1; it refutes if the interval lies above that ratio. ``vote`` makes the word
+    of a mode on a kernel from its shapes; all of them must agree, or the claim is mixed.
+
+    Args:
+        modes: ``training``, ``inference`` or ``step``.
+        kernels: The kernels.
+        grids: ``{mode: {dimension: its values}}``.
+        ratio: The largest ratio that counts as faster, GRU over LSTM.
+        processes: How many there must be.
+        needed: The share of the shapes that decides.
+
+    Returns:
+        The ruling, a finding a mode and kernel: the geometric mean over shapes, with its interval
+        over processes.
+
+    Raises:
+        NoResults: A shape is missing.
+    """
+    findings, texts = [], []
+    for mode, kernel in product(modes, kernels):
+        levels = {"process": list(range(processes))} | grids[mode]
+        values = values_at("layer_times", "ratio", levels, mode=mode, comparison=kernel)
+        logs = np.log(values).reshape(processes, -1)
+        shapes = [_ratio_finding("", column, ratio) for column in logs.T]
+        whole = _ratio_finding(f"{mode}, {kernel}", logs.mean(axis=1), ratio)
+        word = vote(shapes, needed, con=("refutes",))
+        findings.append(replace(whole, judgement=word))
+        texts.append(f"{whole.label}: of {len(shapes)} shapes {tally(shapes)}")
+    word = agree([finding.judgement for finding in findings])
+    return Ruling(word, "; ".join(texts), span(findings), tuple(findings))
+
+
+def _ratio_finding(label, logs, ratio):
+    """The geometric mean of ratios, one a process, with its interval."""
+    low, high = np.exp(stats.mean_interval(logs))
+    value = np.exp(logs.mean())
+    judgement = judge_ratio(value, low, high, ratio)
+    return Finding(label, float(value), float(low), float(high), ratio, judgement)
+
+
+@rule
+def gates_cause(
+    hidden_size: list[int], batch_size: list[int], share: float, processes: int
+) -> Ruling:
+    """Is it the number of gates that makes a step slow, whichever programs are compared?
+
+    The measure is the part of the variance of log time, within hidden size and batch size, that
+    lies between three and four blocks, mean over processes. It supports if its interval lies above
+    the share, four blocks are slower, and no program could be left out without its falling to that
+    share; it flips if one could, and refutes if the interval lies below the share or four blocks
+    are faster. It is judged over all sizes, at the smallest hidden size and at the largest, which
+    must agree.
+
+    Args:
+        hidden_size: The hidden sizes H.
+        batch_size: The batch sizes B.
+        share: The share of the variance that must be passed.
+        processes: How many there must be.
+
+    Returns:
+        The ruling, three findings: the share, with its interval over processes.
+
+    Raises:
+        NoResults: A program is missing.
+    """
+    logs = np.log(_program_seconds(hidden_size, batch_size, processes))
+    places = {"all sizes": slice(None), f"H = {min(hidden_size)}": [0]}
+    places[f"H = {max(hidden_size)}"] = [len(hidden_size) - 1]
+    findings, texts = [], []
+    for label, sizes in places.items():
+        some = logs[:, sizes]
+        shares = _shares(some, list(range(len(VARIANTS))))
+        low, high = stats.mean_interval(shares)
+        without = []
+        for left_out in range(len(VARIANTS)):
+            kept = [place for place in range(len(VARIANTS)) if place != left_out]
+            without.append(_shares(some, kept).mean())
+        slower = some[..., FOUR].mean() > some[..., ~FOUR].mean()
+        if high < share or not slower:
+            judgement = "refutes"
+        elif low > share:
+            judgement = "supports" if min(without) > share else "flips"
+        else:
+            judgement = "open"
+        findings.append(Finding(label, float(shares.mean()), low, high, share, judgement))
+        texts.append(
+            f"{label}: {shares.mean():.0%}, {min(without):.0%} to {max(without):.0%} with a "
+            f"program left out ({judgement})"
+        )
+    word = vote(findings, 1, con=("refutes", "flips"))
+    return Ruling(word, "; ".join(texts), f"range over sizes {span(findings)}", tuple(findings))
+
+
+def _program_seconds(hidden_size, batch_size, processes):
+    """The seconds of every program, (processes, hidden sizes, batch sizes, programs)."""
+    tables = []
+    for cell, products, reset in VARIANTS:
+        levels = {"process": list(range(processes))}
+        levels |= {"hidden_size": hidden_size, "batch_size": batch_size}
+        where = {"cell": cell, "products": products, "reset": reset}
+        found = values_at("program_times", "seconds", levels, **where)
+        tables.append(found.reshape(processes, len(hidden_size), len(batch_size)))
+    return np.stack(tables, axis=-1)
+
+
+def _shares(logs, kept):
+    """The share of the variance between the blocks in each process, of the programs kept."""
+    logs = logs[..., kept]
+    four = FOUR[kept]
+    centred = logs - logs.mean(axis=-1, keepdims=True)
+    between = four.sum() * centred[..., four].mean(axis=-1) ** 2
+    between += (~four).sum() * centred[..., ~four].mean(axis=-1) ** 2
+    total = (centred**2).sum(axis=-1)
+    return between.sum(axis=(1, 2)) / total.sum(axis=(1, 2))
+
+
+@rule
+def loss_in_time(
+    start: str,
+    matched: str,
+    kernels: list[str],
+    tasks: list[str],
+    parts: list[float],
+    processes: int,
+    needed: str,
+) -> Ruling:
+    """Has the GRU the lower loss after the same CPU time?
+
+    The measure is the lowest validation loss so far, at parts of the time that both cells have, if
+    an update lasts as long as the median over processes says. A part of a task supports if the GRU
+    is ahead by at least the task's ``loss_margin``, with an interval over seeds above 0; ``vote``
+    makes the word of a kernel, and the kernels must agree.
+
+    Args:
+        start: ``best`` or ``shipped``, as in ``calibrated.arms``.
+        matched: How the GRU's size was chosen.
+        kernels: The kernels whose updates are timed.
+        tasks: Tasks of the benchmark.
+        parts: The parts of the common time.
+        processes: How many there must be.
+        needed: The share of the tasks and parts that decides.
+
+    Returns:
+        The ruling, a finding a task, part and kernel, in loss.
+
+    Raises:
+        NoResults: A run or the time of an update is missing.
+    """
+    pairs = {task: calibrated.arms(task, start, matched) for task in tasks}
+    findings, words, texts = [], [], []
+    for kernel in kernels:
+        found = []
+        for task, part in product(tasks, parts):
+            losses = calibrated.losses_after(task, pairs[task], kernel, part, processes)
+            margin = benchmark()[task]["loss_margin"]
+            compared = stats.compare(losses[1], losses[0], margin, higher_is_better=False)
+            label = f"{task}, {part:.0%} of the time, {kernel}"
+            found.append(Finding.of(label, compared, margin, judge_effect(compared)))
+        findings += found
+        words.append(vote(found, needed))
+        texts.append(f"{kernel}: {tally(found)}")
+    interval = f"range over tasks {span(findings, 'margins')}"
+    return Ruling(agree(words), "; ".join(texts), interval, tuple(findings))

@@ -2,12 +2,14 @@
 
 import json
 from functools import cache
+from itertools import product
 
 import numpy as np
 import pandas as pd
 
 from gatedrnn.claims import calibrated
 from gatedrnn.claims.register import Claim, benchmark
+from gatedrnn.claims.rules.performance import VARIANTS
 from gatedrnn.claims.worlds import DIFFERENCE, EQUALITY, World, world_of
 from gatedrnn.settings import TUNING_SEEDS
 
@@ -189,3 +191,78 @@ def little(claim: Claim, kind: str, rng: np.random.Generator) -> World:
     steps = {task: _as_many_steps(task) for task in drawn}
     whole = calibrated_world(drawn, steps)
     return whole | {"learning_curves": pd.concat(tables, ignore_index=True)}
+
+
+PROCESS_SPREAD = 0.05  # of the log of a time between processes, assumed
+
+
+@world_of("performance.time_ratio", DIFFERENCE)
+def ratios(claim: Claim, kind: str, rng: np.random.Generator) -> World:
+    """Ratios of times of 1, of the square of the rule's, or one over that."""
+    parameters = claim.parameters
+    ratio = {"same": 1.0, "for": parameters["ratio"] ** 2, "against": parameters["ratio"] ** -2}
+    tables = []
+    for mode, kernel in product(claim.regime["modes"], claim.regime["kernels"]):
+        levels = {"process": range(parameters["processes"])} | parameters["grids"][mode]
+        table = pd.MultiIndex.from_product(levels.values(), names=list(levels)).to_frame(
+            index=False
+        )
+        noise = rng.normal(0.0, PROCESS_SPREAD, len(table))
+        table = table.assign(mode=mode, comparison=kernel, ratio=ratio[kind] * np.exp(noise))
+        tables.append(table)
+    return {"layer_times": pd.concat(tables)}
+
+
+@world_of("performance.gates_cause", DIFFERENCE)
+def programs(claim: Claim, kind: str, rng: np.random.Generator) -> World:
+    """Log times with a gap between three and four blocks of log 4/3, of none, or the other way.
+
+    The programs differ otherwise, too: by as much where there is no gap, by less where there is.
+    """
+    gap = {"same": 0.0, "for": np.log(4 / 3), "against": -np.log(4 / 3)}[kind]
+    levels = {"process": range(claim.parameters["processes"])}
+    levels |= {name: claim.regime[name] for name in ("hidden_size", "batch_size")}
+    shape = pd.MultiIndex.from_product(levels.values(), names=list(levels)).to_frame(index=False)
+    tables = []
+    for cell, products, reset in VARIANTS:
+        logs = rng.normal(0.0, PROCESS_SPREAD, len(shape)) + (gap if cell == "lstm" else 0.0)
+        logs += 0.3 * (products == "one") * (kind == "same")
+        program = {"cell": cell, "products": products, "reset": reset, "seconds": np.exp(logs)}
+        tables.append(shape.assign(**program))
+    return {"program_times": pd.concat(tables)}
+
+
+# The spread over seeds of the lowest validation loss, in the unit of the loss; assumed.
+LOSS_SPREAD = {
+    "watch": 0.1,
+    "speech": 0.04,
+    "traffic": 0.009,
+    "pixels": 0.06,
+    "chorales": 0.05,
+    "language": 0.01,
+}
+
+
+@world_of("performance.loss_in_time", DIFFERENCE)
+def losses(claim: Claim, kind: str, rng: np.random.Generator) -> World:
+    """Losses that are reached at once and differ by no margin or by two; updates last as long."""
+    tables, times = {"benchmark": [], "characters": []}, []
+    for task in claim.parameters["tasks"]:
+        entry = benchmark()[task]
+        schedule = "cosine" if task == calibrated.LANGUAGE else "constant"
+        rows = [_tuned(task)]
+        for model in MODELS:
+            lead = SHIFTS[kind] * entry["loss_margin"] if model[0] == "gru" else 0.0
+            ends = rng.normal(1.0 - lead, LOSS_SPREAD[task], entry["seeds"]).round(4)
+            curves = [curve(2 * EVERY, end) for end in ends]
+            seeds = range(entry["seeds"])
+            rows.append(_rows("final", task, model, schedule, seeds, curves, 60.0))
+        table = pd.concat(rows, ignore_index=True).assign(width=calibrated.WIDTH)
+        tables[calibrated.study_of(task)].append(table.assign(nats=table.score))
+        for kernel, model in product(claim.parameters["kernels"], MODELS):
+            processes = range(claim.parameters["processes"])
+            place = {"task": task, "cell": model[0], "matched": model[1], "kernel": kernel}
+            noise = rng.normal(0.0, PROCESS_SPREAD, len(processes))
+            times.append(pd.DataFrame(place | {"process": processes, "seconds": np.exp(noise)}))
+    world = {study: pd.concat(parts) for study, parts in tables.items()}
+    return world | {"update_times": pd.concat(times)}
