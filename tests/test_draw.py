@@ -1,5 +1,6 @@
 """The drawings show what the cells compute, and the stored files are what the code draws."""
 
+import json
 import math
 import re
 import xml.etree.ElementTree as ElementTree
@@ -136,3 +137,23 @@ def test_everything_lies_inside_the_picture(name):
     for shape in root.iter():
         for across, limit in (("x", width), ("cx", width), ("y", height), ("cy", height)):
             assert 0 <= float(shape.get(across, 0)) <= limit
+
+
+CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"
+
+
+def pictures_in_chapters():
+    """Triples (chapter, alternative text, drawing) of the drawings that a chapter shows."""
+    for path in sorted(CHAPTERS.rglob("*.ipynb")):
+        for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+            text = "".join(cell["source"])
+            for alt, name in re.findall(r"!\[(.*?)\]\(\S*_static/drawings/(\w+)\.svg\)", text):
+                yield path.stem, alt, name
+
+
+def test_chapters_say_a_drawing_in_its_own_words():
+    shown = list(pictures_in_chapters())
+    assert len({name for _, _, name in shown}) > 10
+    for chapter, alt, name in shown:
+        description = re.search("<desc.*?>(.*)</desc>", draw.drawings()[name])[1]
+        assert alt == description, f"{chapter}: the alt text of {name} is not its description"

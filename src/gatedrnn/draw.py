@@ -42,7 +42,6 @@ class Drawing:
         code: Pairs (place, line): what is computed there, as Python, in the order of computing.
         note: What to see on the road, a few words.
         description: The drawing in words, for readers who do not see it.
-        before: The cell whose missing parts are drawn faintly, or None.
     """
 
     cell: str
@@ -52,7 +51,6 @@ class Drawing:
     code: tuple[tuple[str, str], ...]
     note: str
     description: str
-    before: str | None = None
 
 
 # The role of a gate: its function and the word in its box.
@@ -190,11 +188,9 @@ DRAWINGS = {
                 ("shown", "h = o * tanh(c)"),
             ),
             note="what is not kept is replaced",
-            description="The LSTM with coupled gates. The box of the input gate is gone and only "
-            "its outline is left: one minus the forget gate f now multiplies the candidate g. The "
-            "road of the cell state c and its exit through tanh and the output gate o are as in "
-            "the LSTM.",
-            before="lstm",
+            description="The LSTM with coupled gates. It has no input gate: one minus the forget "
+            "gate f multiplies the candidate g. The road of the cell state c and its exit through "
+            "tanh and the output gate o are as in the LSTM.",
         ),
         Drawing(
             cell="cifg_no_output",
@@ -214,10 +210,8 @@ DRAWINGS = {
                 ("squash", "h = tanh(c)"),
             ),
             note="all that is stored is shown",
-            description="Coupled gates and no output gate. The box of the output gate and its "
-            "multiplication are gone and only their outline is left: the exit from the road of "
+            description="Coupled gates and no output gate: the exit from the road of "
             "the cell state c leads through a tanh straight to the new hidden state h.",
-            before="cifg",
         ),
         Drawing(
             cell="gru_noreset",
@@ -231,10 +225,9 @@ DRAWINGS = {
             ),
             note=_STATE,
             description="The states are merged. The road at the top is the hidden state h itself, "
-            "and the exit through the tanh is gone; only its outline is left. The boxes at the "
-            "bottom read the state at the beginning of the road. The update gate z multiplies the "
-            "old state and one minus z multiplies the candidate n.",
-            before="cifg_no_output",
+            "and no exit leads from it. The boxes at the bottom read the state at the beginning of "
+            "the road. The update gate z multiplies the old state and one minus z multiplies the "
+            "candidate n.",
         ),
         Drawing(
             cell="gru",
@@ -290,6 +283,18 @@ DRAWINGS = {
             "multiplied by the reset gate r, and only then meets the matrix U.",
         ),
     )
+}
+
+
+# The walk from the LSTM to the GRU: what each change takes away is drawn faintly. The last change,
+# the reset gate, takes nothing away.
+WALK = {"cifg": "lstm", "cifg_no_output": "cifg", "gru_noreset": "cifg_no_output"}
+GONE = {
+    "cifg": "Dotted outlines show what the LSTM had here: the box of its input gate.",
+    "cifg_no_output": "Dotted outlines show what CIFG had here: the box of the output gate, "
+    "and the multiplication on the way out.",
+    "gru_noreset": "Dotted outlines show what is gone: the exit through the tanh, and the second "
+    "state that entered at the lower left.",
 }
 
 
@@ -571,11 +576,8 @@ def _part(drawing: Drawing, name: str) -> list[str]:
     return [circle, _text((x, y + 5.5), sign, "sign")]
 
 
-def _ghosts(drawing: Drawing) -> list[str]:
-    """Faint outlines of what the cell before had at places that are empty now."""
-    if drawing.before is None:
-        return []
-    earlier = DRAWINGS[drawing.before]
+def _ghosts(drawing: Drawing, earlier: Drawing) -> list[str]:
+    """Faint outlines of what an earlier cell had at places that are empty now."""
     shapes = []
     for arrow in earlier.arrows:
         if arrow not in drawing.arrows:
@@ -623,18 +625,22 @@ def _legend(drawing: Drawing, top: float) -> list[str]:
     return shapes
 
 
-def draw_cell(name: str) -> str:
+def draw_cell(name: str, as_change: bool = False) -> str:
     """The SVG of a cell.
 
     Args:
         name: A key of ``DRAWINGS``.
+        as_change: Draw faintly what the cell before it on the walk had; a key of ``WALK``.
 
     Returns:
         The text of the file.
     """
     drawing = DRAWINGS[name]
+    description = drawing.description
     body = [_text((14, 24), CELLS[name].label, "title", "start")]
-    body += _ghosts(drawing)
+    if as_change:
+        description += " " + GONE[name]
+        body += _ghosts(drawing, DRAWINGS[WALK[name]])
     body += _road(drawing)
     body += _lanes(drawing)
     body += _wires(drawing)
@@ -644,7 +650,8 @@ def draw_cell(name: str) -> str:
     body += _legend(drawing, top=412)
     height = 412 + 24 * len(drawing.code)
     title = f"The parts of one step: {CELLS[name].label}"
-    return _picture(f"cell-{name}", title, drawing.description, height, body, _colours(name))
+    kind = "walk" if as_change else "cell"
+    return _picture(f"{kind}-{name}", title, description, height, body, _colours(name))
 
 
 # ------------------------------------------------------------------------- how cells are joined
@@ -870,13 +877,14 @@ def draw_layers() -> str:
 def drawings() -> dict[str, str]:
     """All drawings of the book, by the name of their file without ``.svg``."""
     cells = {f"cell_{name}": draw_cell(name) for name in DRAWINGS}
+    walk = {f"walk_{name}": draw_cell(name, as_change=True) for name in WALK}
     schemes = {
         "unrolled": draw_unrolled(),
         "padding": draw_padding(),
         "truncated": draw_truncated(),
         "layers": draw_layers(),
     }
-    return cells | schemes
+    return cells | walk | schemes
 
 
 def write(folder: Path) -> None:

@@ -225,6 +225,10 @@ def figures(notebook):
             yield f"cell {k}: the figure needs a caption that says what to see"
         if len(alt.split()) < SHORTEST_ALT:
             yield f"cell {k}: the figure needs alt text that says the finding"
+    for name in re.findall(r"^:::\{figure-md\} *(\S*)", text, re.MULTILINE):
+        names.append(name)
+        if f"{{numref}}`{name}`" not in text:
+            yield f"the text never refers to the drawing {name}; write {{numref}}`{name}`"
     if len(names) != len(set(names)):
         yield f"two figures share a name: {sorted(names)}"
     if re.search(r"!\[\s*\]\(", text):

@@ -254,6 +254,10 @@ BREAKS = [
     ),
     (two_figures_with_one_name, "share a name"),
     (replace("See ", "![](x.png) See "), "no alt text"),
+    (
+        replace("See ", "\n\n:::{figure-md} fig-two\n![a](b.svg)\n:::\n\nSee "),
+        "the drawing fig-two",
+    ),
     (drop(-3), "no folded solution 3"),
     (replace("### Exercise 3: open: further", "Exercise 3"), "3 exercises or more"),
     (replace("3: open: further", "3: guess: further"), "must read 'Exercise 3"),
