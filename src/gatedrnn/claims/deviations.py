@@ -43,8 +43,8 @@ def table() -> pd.DataFrame:
     """The claims that are asked again.
 
     Returns:
-        A row a claim: id, claim, first (the word of the first edition), wrong, changed, and now, the
-        word of today; while the new rows are not all stored, that the claim waits for them.
+        A row a claim: id, claim, first (the word of the first edition), wrong, changed, and now:
+        the word of today or, while new rows are missing, that the claim waits for them.
     """
     waiting = {claim.id for claim in load_next()}
     first = first_words()
