@@ -691,21 +691,22 @@ def lengths_reached(
     """
     rows = rows_of("reach", task=task, cell=cell, matched=matched)
     starts = _starts(start)
+    tuned = rows[(rows.phase == "tuning") & rows.bias.isin(starts)]
+    best = settings.best_settings(tuned, ["length"], settings.steps_needed, starts)
+    keys = ["length", "bias", "learning_rate"]
+    ever = tuned.groupby("length").solved_at.max()
+    at_best = tuned.groupby(keys).solved_at.max()
+    final = dict(tuple(rows[rows.phase == "final"].groupby(keys)))
     reached = np.zeros(seeds)
     for length in lengths:
-        here = rows[rows.length == length]
-        tuned = here[(here.phase == "tuning") & here.bias.isin(starts)]
-        if tuned.empty:
+        if (length,) not in best:
             raise lacking("reach", f"{task} at length {length} is not tuned for {cell}")
-        found = settings.best_settings(tuned, ["task"], settings.steps_needed, starts)
-        (chosen,) = found.values()
-        at_best = (here.bias == chosen.bias) & (here.learning_rate == chosen.learning_rate)
-        if (tuned.solved_at[at_best] >= 0).any():
-            final = here[(here.phase == "final") & at_best].sort_values("seed")
-            if len(final) != seeds:
-                raise lacking("reach", f"{len(final)} of {seeds} seeds of {cell} on {task}")
-            reached += final.solved_at.to_numpy() >= 0
-        if not (tuned.solved_at >= 0).any():
+        place = (length, best[length,].bias, best[length,].learning_rate)
+        if at_best[place] >= 0:
+            if place not in final or len(final[place]) != seeds:
+                raise lacking("reach", f"not {seeds} judged seeds of {cell} on {task} at {length}")
+            reached += final[place].sort_values("seed").solved_at.to_numpy() >= 0
+        if ever[length] < 0:
             break
     return reached
 
@@ -901,8 +902,8 @@ def lead_by_complexity(
 ) -> Ruling:
     """Does the tuned LSTM's lead grow with the complexity of a source that neither masters?
 
-    The lead is in points of what there is to gain, its growth that for each doubling of the
-    complexity, one a seed and source. A family supports if the lead grows by the margin or more and
+    The lead is in points of what there is to gain, its growth that from the lowest complexity to
+    the highest, along a straight line over the logarithm, one a seed and source. A family supports if the lead grows by the margin or more and
     the LSTM leads at the highest complexity. Levels that both master or where neither gains
     anything have no room; a family needs three with room.
 
@@ -913,7 +914,7 @@ def lead_by_complexity(
         sources: The sources of each complexity.
         loss: What twice the steps must gain to be worth taking, in nats.
         room: The lowest and the highest mean with room, in points.
-        margin: The smallest growth that matters, in points a doubling.
+        margin: The smallest growth that matters, in points.
         share: Of the families with room, that decide.
 
     Returns:
@@ -944,11 +945,12 @@ def lead_by_complexity(
 
 
 def _growing_lead(family, leads, levels, margin):
-    """By how much the LSTM's lead grows with each doubling of the complexity."""
+    """By how much the LSTM's lead grows from the lowest complexity to the highest."""
     if len(levels) < 3:
         return Finding(family, 0.0, 0.0, 0.0, margin, "no room")
-    slope, _ = np.polyfit(np.log2(levels), np.array(leads), 1)
-    compared = stats.compare(slope, np.zeros_like(slope), margin)
+    slope, _ = np.polyfit(np.log(levels), np.array(leads), 1)
+    grown = slope * np.ptp(np.log(levels))
+    compared = stats.compare(grown, np.zeros_like(grown), margin)
     judgement = judge_effect(compared)
     if judgement == "supports" and leads[-1].mean() <= 0:
         judgement = "refutes"

@@ -118,12 +118,13 @@ GAINED_SPREAD = 2.0  # assumed: of the points that are gained, over seeds and so
 
 @world_of("memory.lead_by_complexity")
 def lead_by_complexity(claim: Claim, kind: str, rng: np.random.Generator) -> World:
-    """The LSTM's lead is 0 at the middle complexity and grows by two margins a doubling."""
+    """The LSTM's lead is 0 at the middle complexity and grows by two margins over the range."""
     rows = []
     for family, levels in claim.parameters["families"].items():
-        middle = np.log2(levels).mean()
+        middle, width = np.log(levels).mean(), np.ptp(np.log(levels))
         for complexity in levels:
-            shift = SHIFTS[kind] * claim.parameters["margin"] * (np.log2(complexity) - middle)
+            along = (np.log(complexity) - middle) / width
+            shift = SHIFTS[kind] * claim.parameters["margin"] * along
             for source in claim.parameters["sources"]:
                 place = {"family": family, "complexity": complexity, "source": source}
                 points = 50 + lead(rng, SEEDS, GAINED_SPREAD, shift)
@@ -131,7 +132,7 @@ def lead_by_complexity(claim: Claim, kind: str, rng: np.random.Generator) -> Wor
     return {"sources": pd.DataFrame(rows)}
 
 
-CELL_SPREAD = 0.5  # assumed: of the octaves between cells
+CELL_SPREAD = 0.2  # assumed: of the octaves between cells that are alike
 SEED_SPREAD = 0.5  # of the octaves of the steps over seeds: the first edition's ladder
 
 
