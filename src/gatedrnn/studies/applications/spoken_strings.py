@@ -2,9 +2,9 @@
 
 For C25. At the end of each digit of a string, say the first (``DigitStrings``); normal noise of
 standard deviation 1, where the coefficients' own is 1, in training and test, so that no cell gets
-to the ceiling; the first 25 frames of each recording. ``count`` digits and ``width``, the units of
+to the ceiling; the first 20 frames of each recording. ``count`` digits and ``width``, the units of
 the LSTM: ``PLACES``, the longest strings for the smallest nets. The GRUs have as many units or as
-many parameters. 4,000 steps of 32 strings, the learning rate falls along half a cosine.
+many parameters. 3,200 steps of 32 strings, the learning rate falls along half a cosine.
 
 ``tuning``: start and rate of each model at each place on three seeds, as ``studies.calibration``
 describes, by the lowest validation loss. Every start is tried on five digits; elsewhere those that
@@ -40,8 +40,8 @@ COLUMNS = [*(name for name in RUN if name != "steps"), "accuracy", "ends"]
 PLACES = {5: 32, 3: 64, 8: 16}  # {digits: units of the LSTM}, the first with every start
 FIRST = 5
 NOISE = 1.0
-LENGTH = 25  # frames kept of a recording
-STEPS = 4000
+LENGTH = 20  # frames kept of a recording
+STEPS = 3200
 EVERY = 200  # steps from one evaluation to the next
 SEEDS = range(20)
 BY = ("count", "cell", "matched")
@@ -91,7 +91,7 @@ def final(store: Store) -> list[dict]:
     return calls
 
 
-PHASES = [tuning, other_tuning, check, final]  # about three and a half hours of one core
+PHASES = [tuning, other_tuning, check, final]  # about three hours of one core
 
 
 def _arm(count, model, bias):
