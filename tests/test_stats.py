@@ -429,3 +429,10 @@ def test_exact_share_holds_each_tail_at_half_of_the_rest():
     for k, n in ((-1, 5), (6, 5), (0, 0)):
         with pytest.raises(ValueError, match="successes must be from 0 to n"):
             stats.exact_share(k, n)
+
+
+def test_the_difference_of_unpaired_means_has_the_interval_of_welch():
+    value, low, high = stats.difference([1.0, 2.0, 3.0, 4.0], [0.0, 2.0, 1.0])
+    assert value == pytest.approx(1.5)
+    assert low < 0 < value < high
+    assert stats.difference([1.0, 1.0], [0.5, 0.5]) == (0.5, 0.5, 0.5)
