@@ -122,6 +122,23 @@ def test_page_fits_a_phone(visit, page):
     assert tab.evaluate(beyond) == []
 
 
+# The boxes of an article that hide a part of what they hold at their right edge: code, tables,
+# printed text, equations. A box with the class "scrolls" is meant to. Formulas in a line are left
+# out: their boxes are a pixel or two smaller than what MathJax draws.
+CUT_OFF = """() => [...document.querySelectorAll('article *')]
+    .filter(e => e.checkVisibility() && e.clientWidth > 0 && e.scrollWidth > e.clientWidth + 1)
+    .filter(e => getComputedStyle(e).overflowX !== 'visible')
+    .filter(e => !e.closest('mjx-assistive-mml, span.math, .scrolls'))
+    .map(e => `${e.scrollWidth - e.clientWidth} px: ${e.innerText.slice(0, 60)}`)"""
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_cut_off_on_a_laptop(visit, page):
+    tab = visit(page)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= DESK["width"]
+    assert tab.evaluate(CUT_OFF) == []
+
+
 FOLDED = [
     page for page in PAGES if page.startswith("chapters/") and (ROOT / f"{page}.ipynb").exists()
 ]
