@@ -904,8 +904,8 @@ def lead_by_complexity(
 
     The lead is in points of what there is to gain, its growth that from the lowest complexity to
     the highest, along a straight line over the logarithm, one a seed and source. A family supports
-    if the lead grows by the margin or more and the LSTM leads at the highest complexity. Levels that
-    both master or where neither gains anything have no room; a family needs three with room.
+    if the lead grows by the margin or more and the LSTM leads at the highest complexity. Levels
+    that both master or where neither gains anything have no room; a family needs three with room.
 
     Args:
         start: ``best``, each cell at its own best start, or ``shipped``, as torch ships it.
