@@ -168,3 +168,47 @@ def test_bad_input_is_refused():
         streams.arm(10)
     with pytest.raises(ValueError, match="streams must have more than 200 samples, not 200"):
         online.learn(torch.zeros(1, 200, 1), "gru", 4, 0.01, (0,))
+
+
+# A state that is carried along.
+
+
+def carried_errors(stream, seeds=(3,), **options):
+    streams_of_all = stream.expand(len(seeds), *stream.shape)
+    return online.learn_carried(streams_of_all, "gru", 5, 0.01, seeds, **options)
+
+
+def short_stream():
+    return streams.switching(1)[: WARM + 40]
+
+
+def test_a_carried_forecast_knows_all_samples_before_and_none_after():
+    stream = short_stream()
+    errors = carried_errors(stream)
+    later = stream.clone()
+    later[WARM + 20] += 1
+    changed = carried_errors(later)
+    assert torch.equal(errors[:, :20], changed[:, :20])
+    assert not torch.equal(errors[:, 20:21], changed[:, 20:21])
+    earlier = stream.clone()
+    earlier[WARM - 2 * WINDOW] += 1  # further back than any window
+    assert not torch.equal(errors[:, :1], carried_errors(earlier)[:, :1])
+
+
+def test_carried_nets_learn_alone_as_they_do_together():
+    stream = short_stream()
+    together = carried_errors(stream, (3, 4), bias="chrono")
+    for place, seed in enumerate((3, 4)):
+        alone = carried_errors(stream, (seed,), bias="chrono")
+        torch.testing.assert_close(together[place : place + 1], alone)
+
+
+def test_a_carried_net_learns_the_last_change_of_a_straight_line():
+    line = torch.linspace(-1, 6, WARM + 400).double()[:, None]
+    errors = carried_errors(line)
+    assert errors[0, -50:].mean() < 0.1 * errors[0, :10].mean()
+
+
+def test_a_carried_stream_that_is_too_short_is_refused():
+    with pytest.raises(ValueError, match="more than 200 samples"):
+        carried_errors(streams.switching(1)[:WARM])
