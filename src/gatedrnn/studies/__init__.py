@@ -12,7 +12,7 @@ import importlib
 from pathlib import Path
 from types import ModuleType
 
-PARTS = ("architecture", "memory", "performance", "applications", "future")
+PARTS = ("architecture", "memory", "performance", "applications", "future", "evidence")
 
 
 def _found() -> dict[str, str]:

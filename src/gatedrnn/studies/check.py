@@ -34,8 +34,13 @@ class Problem:
 
 
 def waiting() -> set[str]:
-    """The studies on which only waiting claims (claims-next.yml) and replications build."""
+    """The studies on which only waiting claims (claims-next.yml) and replications build.
+
+    While a claim waits its rule may still be tried, so the study ``worlds`` waits with it.
+    """
     named = {study for claim in register.load_next() for study in claim.study}
+    if named:
+        named.add("worlds")
     named |= set(replications.NEXT)
     return named - {study for claim in register.load() for study in claim.study}
 

@@ -211,6 +211,6 @@ def growth(claim: Claim, kind: str, rng: np.random.Generator) -> World:
     for cell, matched in MODELS:
         for seed in range(SEEDS):
             horizon = 40 if seed < 2 else 150
-            columns = {"words": spec["words"], "matched": matched, "horizon": horizon}
+            columns = {"words": claim.regime["words"], "matched": matched, "horizon": horizon}
             rows.append(row("final", cell, seed, **columns, slope=slopes[seed], highest=1.0))
     return {"counters": pd.DataFrame(rows)}
