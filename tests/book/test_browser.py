@@ -122,6 +122,23 @@ def test_page_fits_a_phone(visit, page):
     assert tab.evaluate(beyond) == []
 
 
+def test_figures_open_at_full_size(visit):
+    """On a phone the labels of a figure are small."""
+    tab = visit("chapters/architecture/lstm", viewport=PHONE)
+    opens = "[...document.querySelectorAll('article figure img')].map(i => i.closest('a')?.href)"
+    sources = "[...document.querySelectorAll('article figure img')].map(i => i.src)"
+    assert len(tab.evaluate(opens)) > 3
+    assert tab.evaluate(opens) == tab.evaluate(sources)
+
+
+def test_drawing_follows_the_theme_of_the_page_not_of_the_system(visit):
+    tab = visit("chapters/architecture/lstm", scheme="light")
+    tab.evaluate("document.documentElement.dataset.theme = 'dark'")
+    drawing = tab.query_selector("article img[src$='.svg']")
+    look = drawing.evaluate("e => [getComputedStyle(e).colorScheme, getComputedStyle(e).filter]")
+    assert look == ["dark", "none"]
+
+
 # The boxes of an article that hide a part of what they hold at their right edge: code, tables,
 # printed text, equations. A box with the class "scrolls" is meant to. Formulas in a line are left
 # out: their boxes are a pixel or two smaller than what MathJax draws.
