@@ -1,9 +1,10 @@
-"""The replications: the arithmetic, which study is read, what the command prints."""
+"""The replications: criteria, arithmetic, which study is read, what the command prints."""
 
 import json
 
 import pandas as pd
 import pytest
+from made_up import JITTER, TEN, both, counted
 
 from gatedrnn import results, stats, studies
 from gatedrnn.claims import replications
@@ -198,3 +199,194 @@ def test_what_is_printed_says_what_to_run_where_rows_are_missing(folder):
 def test_without_rows_there_is_no_result():
     with pytest.raises(NoResults, match="gatedrnn run"):
         replications.table("R8")
+
+
+def test_every_replication_says_what_to_run(folder):
+    for name in replications.REPLICATIONS:
+        with pytest.raises(NoResults, match="gatedrnn run"):
+            replications.table(name)
+
+
+@pytest.mark.parametrize(
+    ("horizons", "passed"), [((300, 100), 8), ((300, 140), 6), ((140, 100), 2)]
+)
+def test_r1(horizons, passed, folder):
+    counted(folder, 0.8, horizons=horizons)
+    assert (replications.table("R1").holds == "pass").sum() == passed
+
+
+def test_r4(folder):
+    share = {
+        ("lstm", "default"): 0.98,
+        ("gru", "default"): 0.5,
+        ("lstm", "chrono"): 0.1,
+        ("gru", "chrono"): 0.1,
+    }
+    rows = [
+        {"cell": c, "bias": b, "seed": s, "share_of_baseline": v}
+        for (c, b), v in share.items()
+        for s in range(5)
+    ]
+    store(folder, "copying", rows)
+    assert list(replications.table("R4").holds) == ["pass", "fail", "pass"]
+
+
+def r3_rows(**changes):
+    arms = {
+        ("gru", "parameters", "default"): (500, 1e-4),
+        ("lstm", "reference", "default"): (-1, 0.16),
+    }
+    arms |= {
+        ("lstm", "reference", "chrono"): (600, 1e-4),
+        ("rnn", "hidden size", "default"): (-1, 0.167),
+    } | changes
+    for (cell, how, bias), (solved, error) in arms.items():
+        where = {
+            "phase": "final",
+            "task": "adding",
+            "length": 200,
+            "cell": cell,
+            "matched": how,
+            "bias": bias,
+        }
+        yield from (
+            where | {"seed": s, "steps": 2000, "solved_at": solved, "test_error": error}
+            for s in TEN
+        )
+
+
+def test_r3(folder):
+    store(folder, "long_range", r3_rows())
+    assert list(replications.table("R3").holds) == ["pass"] * 4
+    worse = {
+        ("gru", "parameters", "default"): (1900, 0.01),
+        ("rnn", "hidden size", "default"): (-1, 0.1),
+    }
+    rows = [*r3_rows()]
+    for row in rows:
+        if (key := (row["cell"], row["matched"], row["bias"])) in worse:
+            row["solved_at"], row["test_error"] = worse[key]
+    store(folder, "long_range", rows)
+    assert list(replications.table("R3").holds) == ["fail", "fail", "pass", "fail"]
+
+
+def test_r6(folder):
+    def write(**scores):
+        rows = [
+            {
+                "part": "ablation",
+                "phase": "final",
+                "task": task,
+                "cell": cell,
+                "bias": bias,
+                "seed": s,
+            }
+            | {"score": value + 0.001 * JITTER[s] * (cell != "lstm")}
+            for (task, cell, bias), value in scores["scores"].items()
+            for s in range(5)
+        ]
+        store(folder, "ablations", rows)
+
+    good = {
+        ("addition", "lstm", "default"): 90,
+        ("addition", "lstm", "one"): 91,
+        ("addition", "gru", "default"): 91,
+    }
+    good |= {("addition", "no_forget", "default"): 32, ("addition", "rnn", "default"): 30}
+    good |= {("chorales", "lstm", "default"): 8.7, ("chorales", "cifg", "default"): 8.7}
+    good |= {("chorales", "no_output_tanh", "default"): 8.8}
+    write(scores=good)
+    assert list(replications.table("R6").holds) == ["pass"] * 6
+    bad = {("addition", "no_forget", "default"): 85, ("addition", "lstm", "one"): 80}
+    bad |= {("chorales", "cifg", "default"): 8.9, ("chorales", "no_output_tanh", "default"): 8.6}
+    write(scores=good | bad)
+    assert list(replications.table("R6").holds) == ["fail"] * 6
+
+
+def test_r7(folder):
+    share = {"parity": (100, 99, 100), "sort": (90, 70, 50), "reverse": (60, 60, 60)}
+    matched = replications.MATCHED
+    rows = [
+        {
+            "phase": "final",
+            "task": t,
+            "cell": cell,
+            "matched": matched[cell],
+            "seed": s,
+            "tokens": value / 100,
+        }
+        for t, values in share.items()
+        for cell, value in zip(("lstm", "gru", "rnn"), values, strict=True)
+        for s in TEN
+    ]
+    store(folder, "languages", rows)
+    assert list(replications.table("R7").holds) == ["pass"] * 7
+    store(folder, "languages", [row | {"tokens": 0.8} for row in rows])
+    assert list(replications.table("R7").holds) == ["fail"] * 6 + ["pass"]
+
+
+def music(small, large):
+    for size, values in (("small", small), ("large", large)):
+        for cell, value in values.items():
+            where = {"phase": "final", "size": size, "cell": cell}
+            yield from (
+                where | {"seed": s, "nats": value + 0.001 * JITTER[s] * (cell == "lstm")}
+                for s in range(5)
+            )
+
+
+@pytest.mark.parametrize(
+    ("small", "passed"),
+    [
+        ({"lstm": 8.7, "gru": 8.65, "rnn": 9.0}, 5),
+        ({"lstm": 8.7, "gru": 8.75, "rnn": 9.0}, 4),
+        ({"lstm": 8.7, "gru": 8.9, "rnn": 8.8}, 2),
+    ],
+)
+def test_r2(small, passed, folder):
+    store(folder, "music", music(small, {"lstm": 8.6, "gru": 8.6}))
+    assert (replications.table("R2").holds == "pass").sum() == passed
+
+
+def test_r5(folder):
+    def write(lstm, rnn):
+        rows = [row for w in (64, 128) for row in both("nats", lstm, 1.2, 5, 1e-3, width=w)]
+        rows += [
+            {
+                "phase": "final",
+                "cell": "rnn",
+                "matched": "hidden size",
+                "seed": s,
+                "nats": rnn,
+                "width": w,
+            }
+            for w in (64, 128)
+            for s in range(5)
+        ]
+        store(folder, "language", rows)
+
+    write(1.25, 1.3)
+    assert list(replications.table("R5").holds) == ["pass"] * 4
+    write(1.15, 1.1)
+    assert list(replications.table("R5").holds) == ["fail"] * 4
+
+
+def test_r2_asks_for_0_05_nats(folder):
+    store(folder, "music", music({"lstm": 8.7, "gru": 8.7, "rnn": 8.73}, {"lstm": 8.6, "gru": 8.6}))
+    assert list(replications.table("R2").holds) == ["pass", "pass", "fail", "fail", "fail"]
+
+
+def test_r5_judges_each_width_and_the_lstm_against_the_rnn(folder):
+    rows = []
+    for width, lstm, rnn in ((64, 1.25, 1.22), (128, 1.15, 1.17)):
+        rows += both("nats", lstm, 1.2, 5, 1e-3, width=width)
+        rnns = {
+            "phase": "final",
+            "cell": "rnn",
+            "matched": "hidden size",
+            "width": width,
+            "nats": rnn,
+        }
+        rows += [rnns | {"seed": s} for s in range(5)]
+    store(folder, "language", rows)
+    assert list(replications.table("R5").holds) == ["pass", "fail", "fail", "pass"]

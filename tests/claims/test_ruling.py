@@ -5,7 +5,7 @@ import pytest
 
 from gatedrnn import claims
 from gatedrnn.claims import ruling, verdicts
-from gatedrnn.claims.ruling import Finding, Ruling, Word, agree, judge_lead, rule, span
+from gatedrnn.claims.ruling import Finding, Ruling, Word, agree, judge_lead, rule, span, vote
 from gatedrnn.stats import compare
 
 
@@ -68,3 +68,29 @@ def test_a_chapters_verdicts_are_glued_as_words(folder, monkeypatch):
     assert set(glued.values()) == {"No result"}
     with pytest.raises(ValueError, match="no claim belongs"):
         claims.glue_verdicts("performance/none")
+
+
+@pytest.mark.parametrize(
+    ("most", "word"), [("supports", "Supported"), ("refutes", "Not supported")]
+)
+@pytest.mark.parametrize("rest", ["supports", "refutes", "open"])
+def test_vote_needs_two_thirds_of_the_tasks_that_count(most, word, rest):
+    if rest != most:
+        six = [most] * 4 + [rest] * 2 + ["not reached"] * 2
+        assert vote(judgements(six), "2/3") == word
+        expected = "Inconclusive" if rest == "open" else "Mixed"
+        assert vote(judgements([most] * 5 + [rest] * 3), "2/3") == expected
+    assert vote(judgements(["not reached"] * 8), "2/3") == "Could not tell"
+    assert vote(judgements(["no room"] * 5 + [most] * 3), "2/3") == "Could not tell"
+    assert vote(judgements(["no room"] * 4 + [most] * 4), "2/3") == word
+
+
+def test_a_tie_counts_against_a_difference_and_for_a_claim_of_equality():
+    ties = judgements(["equal"] * 5 + ["refutes"])
+    assert vote(ties, "2/3") == "Not supported"
+    assert vote(ties, "2/3", pro=("equal",), con=("refutes",)) == "Supported"
+
+
+def judgements(words):
+    """Findings that say these words and nothing else."""
+    return [Finding("", 0.0, 0.0, 0.0, 1.0, judgement) for judgement in words]

@@ -1,47 +1,15 @@
-"""The rules of the application claims and the criteria of R2 and R5, on made-up rows."""
+"""The rules of the application claims on made-up rows."""
 
 import json
 
-import numpy as np
 import pandas as pd
 import pytest
+from made_up import JITTER, both, judged, store
 
-from gatedrnn.claims import replications, verdicts
+from gatedrnn.claims import verdicts
 from gatedrnn.claims.register import panel
 
-JITTER = np.array([-1, 1] * 5)
-
-
 pytestmark = pytest.mark.usefixtures("folder")  # no test reads the stored results
-
-
-def store(folder, study, rows):
-    pd.DataFrame(list(rows)).to_csv(folder / f"{study}.csv", index=False)
-
-
-def judged(id):
-    return verdicts.verdict(next(claim for claim in verdicts.load() if claim.id == id))
-
-
-def both(column, lstm, gru, seeds, spread=0.0, **where):
-    """Rows of the LSTM, whose seeds alternate by ``spread``, and of both GRUs."""
-    for seed in range(seeds):
-        value = lstm + spread * JITTER[seed]
-        yield where | {
-            "phase": "final",
-            "cell": "lstm",
-            "matched": "reference",
-            "seed": seed,
-            column: value,
-        }
-        for how in ("parameters", "hidden size"):
-            yield where | {
-                "phase": "final",
-                "cell": "gru",
-                "matched": how,
-                "seed": seed,
-                column: gru,
-            }
 
 
 @pytest.mark.parametrize(
@@ -296,52 +264,6 @@ def test_advice_needs_every_study(study, folder):
     assert judged("C24").verdict == "No result"
 
 
-def music(small, large):
-    for size, values in (("small", small), ("large", large)):
-        for cell, value in values.items():
-            where = {"phase": "final", "size": size, "cell": cell}
-            yield from (
-                where | {"seed": s, "nats": value + 0.001 * JITTER[s] * (cell == "lstm")}
-                for s in range(5)
-            )
-
-
-@pytest.mark.parametrize(
-    ("small", "passed"),
-    [
-        ({"lstm": 8.7, "gru": 8.65, "rnn": 9.0}, 5),
-        ({"lstm": 8.7, "gru": 8.75, "rnn": 9.0}, 4),
-        ({"lstm": 8.7, "gru": 8.9, "rnn": 8.8}, 2),
-    ],
-)
-def test_r2(small, passed, folder):
-    store(folder, "music", music(small, {"lstm": 8.6, "gru": 8.6}))
-    assert (replications.table("R2").holds == "pass").sum() == passed
-
-
-def test_r5(folder):
-    def write(lstm, rnn):
-        rows = [row for w in (64, 128) for row in both("nats", lstm, 1.2, 5, 1e-3, width=w)]
-        rows += [
-            {
-                "phase": "final",
-                "cell": "rnn",
-                "matched": "hidden size",
-                "seed": s,
-                "nats": rnn,
-                "width": w,
-            }
-            for w in (64, 128)
-            for s in range(5)
-        ]
-        store(folder, "language", rows)
-
-    write(1.25, 1.3)
-    assert list(replications.table("R5").holds) == ["pass"] * 4
-    write(1.15, 1.1)
-    assert list(replications.table("R5").holds) == ["fail"] * 4
-
-
 def test_both_cells_must_lie_within_the_range_at_their_best_rate(folder):
     rows = [*devices((2,) * 5)]
     slow = [
@@ -379,27 +301,6 @@ def test_a_stream_error_that_varies_is_no_evidence(folder):
     found = judged("C23")
     assert (found.details.difference < 0.95).all()
     assert found.verdict == "Inconclusive"
-
-
-def test_r2_asks_for_0_05_nats(folder):
-    store(folder, "music", music({"lstm": 8.7, "gru": 8.7, "rnn": 8.73}, {"lstm": 8.6, "gru": 8.6}))
-    assert list(replications.table("R2").holds) == ["pass", "pass", "fail", "fail", "fail"]
-
-
-def test_r5_judges_each_width_and_the_lstm_against_the_rnn(folder):
-    rows = []
-    for width, lstm, rnn in ((64, 1.25, 1.22), (128, 1.15, 1.17)):
-        rows += both("nats", lstm, 1.2, 5, 1e-3, width=width)
-        rnns = {
-            "phase": "final",
-            "cell": "rnn",
-            "matched": "hidden size",
-            "width": width,
-            "nats": rnn,
-        }
-        rows += [rnns | {"seed": s} for s in range(5)]
-    store(folder, "language", rows)
-    assert list(replications.table("R5").holds) == ["pass", "fail", "fail", "pass"]
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])

@@ -1,18 +1,16 @@
-"""The rules of the memory claims and the criteria of the replications, on made-up rows."""
+"""The rules of the memory claims on made-up rows."""
 
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
+from made_up import JITTER, TEN, counted, store
 
-from gatedrnn.claims import replications, verdicts
+from gatedrnn.claims import verdicts
 from gatedrnn.claims.rules import memory
 from gatedrnn.claims.rules.memory import first_below, longest
-from gatedrnn.results import NoResults
 
-TEN = range(10)
-JITTER = np.array([-1, 1] * 5)
 REGIME = {claim.id: claim.regime | claim.parameters for claim in verdicts.load()}
 
 
@@ -22,10 +20,6 @@ pytestmark = pytest.mark.usefixtures("folder")  # no test reads the stored resul
 @pytest.fixture(autouse=True)
 def _few_resamples(monkeypatch):
     monkeypatch.setattr(memory, "RESAMPLES", 200)
-
-
-def store(folder, study, rows):
-    pd.DataFrame(list(rows)).to_csv(folder / f"{study}.csv", index=False)
 
 
 def both(lead, spread=0.01, base=50.0, seeds=TEN, **where):
@@ -366,21 +360,6 @@ def test_preserves(adding, recall, expected, folder):
     assert word("C12") == expected
 
 
-def counted(folder, slopes, top=0.99, horizons=(300, 100)):
-    rows = []
-    for words in ("drawn", "all"):
-        for cell in ("lstm", "gru", "gru_before", "gru_noreset"):
-            for how in ("reference",) if cell == "lstm" else ("parameters", "hidden size"):
-                where = {"words": words, "cell": cell, "matched": how, "bias": "default"}
-                rows += [
-                    where
-                    | {"seed": s, "slope": slopes + 0.01 * JITTER[s] if cell == "lstm" else 0.0}
-                    | {"highest": top, "horizon": horizons[cell != "lstm"]}
-                    for s in TEN
-                ]
-    store(folder, "counting", rows)
-
-
 @pytest.mark.parametrize(
     ("slope", "top", "expected"),
     [
@@ -418,130 +397,6 @@ def test_a_seed_less_and_a_deleted_file_are_no_result(id, folder):
     assert word(id) == "No result"
     file.unlink()
     assert word(id) == "No result"
-
-
-def test_every_replication_says_what_to_run(folder):
-    for name in replications.REPLICATIONS:
-        with pytest.raises(NoResults, match="gatedrnn run"):
-            replications.table(name)
-
-
-@pytest.mark.parametrize(
-    ("horizons", "passed"), [((300, 100), 8), ((300, 140), 6), ((140, 100), 2)]
-)
-def test_r1(horizons, passed, folder):
-    counted(folder, 0.8, horizons=horizons)
-    assert (replications.table("R1").holds == "pass").sum() == passed
-
-
-def test_r4(folder):
-    share = {
-        ("lstm", "default"): 0.98,
-        ("gru", "default"): 0.5,
-        ("lstm", "chrono"): 0.1,
-        ("gru", "chrono"): 0.1,
-    }
-    rows = [
-        {"cell": c, "bias": b, "seed": s, "share_of_baseline": v}
-        for (c, b), v in share.items()
-        for s in range(5)
-    ]
-    store(folder, "copying", rows)
-    assert list(replications.table("R4").holds) == ["pass", "fail", "pass"]
-
-
-def r3_rows(**changes):
-    arms = {
-        ("gru", "parameters", "default"): (500, 1e-4),
-        ("lstm", "reference", "default"): (-1, 0.16),
-    }
-    arms |= {
-        ("lstm", "reference", "chrono"): (600, 1e-4),
-        ("rnn", "hidden size", "default"): (-1, 0.167),
-    } | changes
-    for (cell, how, bias), (solved, error) in arms.items():
-        where = {
-            "phase": "final",
-            "task": "adding",
-            "length": 200,
-            "cell": cell,
-            "matched": how,
-            "bias": bias,
-        }
-        yield from (
-            where | {"seed": s, "steps": 2000, "solved_at": solved, "test_error": error}
-            for s in TEN
-        )
-
-
-def test_r3(folder):
-    store(folder, "long_range", r3_rows())
-    assert list(replications.table("R3").holds) == ["pass"] * 4
-    worse = {
-        ("gru", "parameters", "default"): (1900, 0.01),
-        ("rnn", "hidden size", "default"): (-1, 0.1),
-    }
-    rows = [*r3_rows()]
-    for row in rows:
-        if (key := (row["cell"], row["matched"], row["bias"])) in worse:
-            row["solved_at"], row["test_error"] = worse[key]
-    store(folder, "long_range", rows)
-    assert list(replications.table("R3").holds) == ["fail", "fail", "pass", "fail"]
-
-
-def test_r6(folder):
-    def write(**scores):
-        rows = [
-            {
-                "part": "ablation",
-                "phase": "final",
-                "task": task,
-                "cell": cell,
-                "bias": bias,
-                "seed": s,
-            }
-            | {"score": value + 0.001 * JITTER[s] * (cell != "lstm")}
-            for (task, cell, bias), value in scores["scores"].items()
-            for s in range(5)
-        ]
-        store(folder, "ablations", rows)
-
-    good = {
-        ("addition", "lstm", "default"): 90,
-        ("addition", "lstm", "one"): 91,
-        ("addition", "gru", "default"): 91,
-    }
-    good |= {("addition", "no_forget", "default"): 32, ("addition", "rnn", "default"): 30}
-    good |= {("chorales", "lstm", "default"): 8.7, ("chorales", "cifg", "default"): 8.7}
-    good |= {("chorales", "no_output_tanh", "default"): 8.8}
-    write(scores=good)
-    assert list(replications.table("R6").holds) == ["pass"] * 6
-    bad = {("addition", "no_forget", "default"): 85, ("addition", "lstm", "one"): 80}
-    bad |= {("chorales", "cifg", "default"): 8.9, ("chorales", "no_output_tanh", "default"): 8.6}
-    write(scores=good | bad)
-    assert list(replications.table("R6").holds) == ["fail"] * 6
-
-
-def test_r7(folder):
-    share = {"parity": (100, 99, 100), "sort": (90, 70, 50), "reverse": (60, 60, 60)}
-    matched = replications.MATCHED
-    rows = [
-        {
-            "phase": "final",
-            "task": t,
-            "cell": cell,
-            "matched": matched[cell],
-            "seed": s,
-            "tokens": value / 100,
-        }
-        for t, values in share.items()
-        for cell, value in zip(("lstm", "gru", "rnn"), values, strict=True)
-        for s in TEN
-    ]
-    store(folder, "languages", rows)
-    assert list(replications.table("R7").holds) == ["pass"] * 7
-    store(folder, "languages", [row | {"tokens": 0.8} for row in rows])
-    assert list(replications.table("R7").holds) == ["fail"] * 6 + ["pass"]
 
 
 def paired_rows(order=TEN, gru_seeds=TEN):
