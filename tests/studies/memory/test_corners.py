@@ -16,11 +16,12 @@ def test_errors_are_the_share_of_wrong_steps(monkeypatch):
     reproducible(dtype=torch.float32)
     call = {"task": "latch", "cell": "gru", "matched": "parameters", "bias": "one", "steps": 100}
     run = train(corners.config(call | {"learning_rate": 0.01, "seeds": [0, 1]}), progress=False)
-    run.model.readout.W.data.zero_()
-    run.model.readout.b.data.zero_()
-    run.model.readout.b.data[0, ..., 1] = 1  # "zero", which a latch never is
-    always, _ = (json.loads(row["errors"]) for row in corners.errors(run))
+    run.model.V.data.zero_()
+    run.model.a.data.zero_()
+    run.model.a.data[0, 1] = 1  # "zero", which a latch never is
+    always, other = (json.loads(row["errors"]) for row in corners.errors(run))
     assert always == {"20": 1.0, "40": 1.0}
+    assert 0 < other["40"] < 1  # outputs that are all equal name the first class
 
 
 def test_the_claim_asks_for_what_is_trained():
