@@ -1,10 +1,14 @@
 """Timing that can be trusted: CPU time of one thread, candidates in turns, intervals."""
 
+import os
 import platform
 import re
+import subprocess
+import sys
 import time
 import timeit
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,3 +146,19 @@ def environment() -> dict[str, object]:
         "onednn_enabled": torch.backends.mkldnn.enabled,
         "blas": blas[1] if blas else "unknown",
     }
+
+
+@contextmanager
+def busy(load: str) -> Iterator[None]:
+    """One counting process for each core inside a ``with`` block, if the load is "busy"."""
+    number = os.cpu_count() if load == "busy" else 0
+    command = [sys.executable, "-c", "while True: pass"]
+    processes = [subprocess.Popen(command) for _ in range(number)]
+    try:
+        if processes:
+            time.sleep(0.5)  # until they count
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()

@@ -21,15 +21,16 @@ import torch
 from torch import nn
 
 from gatedrnn import reproducible
+from gatedrnn.measure.timing import busy
 from gatedrnn.reproduce import onednn
 from gatedrnn.results import Store
-from gatedrnn.studies.applications.latency import INPUTS, busy
 from gatedrnn.studies.protocol import MACHINE, key_columns, machine, units
 
 ALONE = True
 KEYS = ["kernel", "load", "width", "matched", "seed"]
 COLUMNS = ["lstm_in_time", "gru_in_time", "lstm_streams", "gru_streams", "steps", *MACHINE]
 WIDTHS = (32, 64, 128, 256)
+INPUTS = 13
 PROCESSES = range(10)
 DEADLINES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # milliseconds
 BLOCK = 0.05  # seconds

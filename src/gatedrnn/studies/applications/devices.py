@@ -14,25 +14,22 @@ others, from the best start and from torch's. ``accuracy``: on the test part; ``
 after rounding.
 """
 
+from gatedrnn.measure.quantise import bytes_int8, bytes_of, quantise
 from gatedrnn.results import Store
 from gatedrnn.studies import calibration
-from gatedrnn.studies.applications.quantisation import (
-    CIFG,
-    LENGTH,
-    TASK,
-    accuracy,
-    bytes_int8,
-    bytes_of,
-    quantise,
-)
 from gatedrnn.studies.calibration import STARTS, TUNING_SEEDS
-from gatedrnn.studies.protocol import BIAS, MODELS, RUN, make_call, train_and_test, units
+from gatedrnn.studies.protocol import BIAS, MODELS, RUN, Model, make_call, train_and_test, units
+from gatedrnn.tasks.base import score
+from gatedrnn.tasks.real.speech import SpokenDigits
 from gatedrnn.training.train import Config
 
 KEYS = ["phase", "width", "cell", "matched", "bias", "schedule", "learning_rate", "steps", "seed"]
 MEASURED = ["accuracy", "accuracy_int8", "bytes", "bytes_int8"]
 COLUMNS = [*(name for name in RUN if name != "steps"), *MEASURED]
 SEEDS = {4: range(40), 8: range(40), 16: range(20), 32: range(20), 64: range(20)}  # by width
+LENGTH = 50  # frames
+TASK = SpokenDigits(noise=1.0)
+CIFG = Model("cifg", "parameters")
 FIRST = 8  # the width at which every start is tried
 STEPS = 2000
 EVERY = 100  # steps from one evaluation to the next
@@ -115,11 +112,17 @@ def measure(call: dict) -> list[dict]:
 
     def test(run):
         model, number = run.model, len(call["seeds"])
-        columns = {"accuracy": accuracy(model, "test")}
+        columns = {"accuracy": _accuracy(model)}
         columns["bytes"] = [bytes_of(model)] * number
         columns["bytes_int8"] = [bytes_int8(model)] * number
         quantise(model)
-        columns["accuracy_int8"] = accuracy(model, "test")
+        columns["accuracy_int8"] = _accuracy(model)
         return [{name: values[s] for name, values in columns.items()} for s in range(number)]
 
     return train_and_test(call, config(call), test, COLUMNS)
+
+
+def _accuracy(model):
+    """The share of right answers of each seed on the test part."""
+    batch = TASK.part("test", LENGTH)
+    return score(TASK.loss, model(batch.x)[0], batch).tolist()

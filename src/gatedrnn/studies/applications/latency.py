@@ -7,12 +7,7 @@ processes as the machine has cores do nothing but count. ``p50``, ``p99`` and ``
 milliseconds; ``ratio``: the LSTM's median over the GRU's.
 """
 
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import product
 
 import numpy as np
@@ -20,6 +15,7 @@ import torch
 from torch import nn
 
 from gatedrnn import reproducible
+from gatedrnn.measure.timing import busy
 from gatedrnn.reproduce import onednn
 from gatedrnn.results import Store
 from gatedrnn.studies.protocol import MACHINE, machine, units
@@ -47,22 +43,6 @@ def grid(store: Store) -> list[dict]:
 
 
 PHASES = [grid]  # about a minute; leave the machine alone while it runs
-
-
-@contextmanager
-def busy(load: str) -> Iterator[None]:
-    """One counting process for each core inside a ``with`` block, if the load is "busy"."""
-    number = os.cpu_count() if load == "busy" else 0
-    command = [sys.executable, "-c", "while True: pass"]
-    processes = [subprocess.Popen(command) for _ in range(number)]
-    try:
-        if processes:
-            time.sleep(0.5)  # until they count
-        yield
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
 
 
 @torch.no_grad()

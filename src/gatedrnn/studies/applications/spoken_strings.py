@@ -16,9 +16,9 @@ at each end.
 
 import json
 
+from gatedrnn.measure.ends import at_ends
 from gatedrnn.results import Store
 from gatedrnn.studies import calibration
-from gatedrnn.studies.applications.strings import at_ends
 from gatedrnn.studies.calibration import STARTS, TUNING_SEEDS
 from gatedrnn.studies.protocol import BIAS, MODELS, RUN, make_call, train_and_test, units
 from gatedrnn.tasks.real.speech import DigitStrings

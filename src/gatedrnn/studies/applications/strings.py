@@ -14,9 +14,8 @@ recording, neither of which was trained on.
 import json
 from dataclasses import replace
 
-import torch
-
 from gatedrnn.layers.sequence_model import SequenceModel
+from gatedrnn.measure.ends import at_ends
 from gatedrnn.results import Store
 from gatedrnn.studies.protocol import (
     MODELS,
@@ -96,31 +95,12 @@ def measure(call: dict) -> list[dict]:
     return train_and_test(call, config(call), test, COLUMNS)
 
 
-@torch.no_grad()
-def at_ends(model: SequenceModel, task: DigitStrings, length: int = LENGTH) -> torch.Tensor:
-    """The share of right answers of each seed at each end of the test strings.
-
-    Args:
-        model: S trained models.
-        task: the strings.
-        length: frames kept of each recording.
-
-    Returns:
-        ``(S, digits)``.
-    """
-    batch = task.part("test", length)
-    right = model(batch.x)[0].argmax(-1) == batch.y
-    end = batch.mask.cumsum(1) * batch.mask  # 1 at the first end, 2 at the second, ...
-    shares = [right[:, end == k].double().mean(-1) for k in range(1, task.count + 1)]
-    return torch.stack(shares, 1)
-
-
 def tested(model: SequenceModel, task: DigitStrings) -> list[dict]:
     """What is measured of each seed."""
-    ends = at_ends(model, task).tolist()
+    ends = at_ends(model, task, LENGTH).tolist()
     noisy = {}
     for noise in NOISES:
-        noisy[noise] = at_ends(model, replace(task, noise=noise))[:, -1].tolist()
+        noisy[noise] = at_ends(model, replace(task, noise=noise), LENGTH)[:, -1].tolist()
     cut = {}
     for frames in CUTS:
         cut[frames] = at_ends(model, task, frames)[:, -1].tolist()
