@@ -264,12 +264,12 @@ def test_a_restart_empties_the_state_of_a_reader_and_of_no_other(cell, monkeypat
     monkeypatch.setattr(text_task, "EVALUATED", (2, 50))
     seen, plain = [], SequenceModel.forward
 
-    def watch(self, x, state=None):
+    def watch(self, x, state=None, factors=None):
         if state is not None:
             seen.append(
                 torch.stack(state if isinstance(state, tuple) else (state,)).abs().sum((0, -1)) == 0
             )
-        return plain(self, x, state)
+        return plain(self, x, state, factors)
 
     monkeypatch.setattr(SequenceModel, "forward", watch)
     for chance, low, high in ((0, 0, 0), (0.5, 0.35, 0.65), (1, 1, 1)):

@@ -521,6 +521,8 @@ def test_the_name_of_the_progress_is_the_same_in_every_process():
     for name in studies.STUDIES:
         study = studies.load(name)
         if hasattr(study, "config"):
+            if not (results.folder() / f"{name}.csv").exists():
+                continue  # it waits for its first rows
             store = SimpleNamespace(rows=lambda name=name: results.read(name))
             call = study.PHASES[0](store)[0]
             assert " at 0x" not in str(study.config(call)), name

@@ -5,6 +5,7 @@ import torch
 
 from gatedrnn import reproducible, results
 from gatedrnn.layers.sequence_model import SequenceModel
+from gatedrnn.measure.quantise import matrices
 from gatedrnn.studies.applications import quantisation
 from gatedrnn.training.train import build
 
@@ -29,7 +30,7 @@ def test_eight_bits_move_a_weight_by_half_a_step_at_most():
     )
     before = [p.clone() for p in model.parameters()]
     quantisation.quantise(model)
-    matrices = {id(p) for p in quantisation.matrices(model)}
+    matrices = {id(p) for p in matrices(model)}
     for old, new in zip(before, model.parameters(), strict=True):
         if id(new) not in matrices:
             assert torch.equal(old, new)
