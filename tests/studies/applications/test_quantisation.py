@@ -30,9 +30,9 @@ def test_eight_bits_move_a_weight_by_half_a_step_at_most():
     )
     before = [p.clone() for p in model.parameters()]
     quantisation.quantise(model)
-    matrices = {id(p) for p in matrices(model)}
+    rounded = {id(p) for p in matrices(model)}
     for old, new in zip(before, model.parameters(), strict=True):
-        if id(new) not in matrices:
+        if id(new) not in rounded:
             assert torch.equal(old, new)
             continue
         step = old.abs().amax(-1, keepdim=True) / 127
