@@ -12,9 +12,7 @@ serve if each brings one sample in that time: so many steps, one after the other
 
 import json
 import time
-from concurrent.futures import ProcessPoolExecutor
 from itertools import product
-from multiprocessing import get_context
 
 import numpy as np
 import torch
@@ -24,6 +22,7 @@ from gatedrnn import reproducible
 from gatedrnn.measure.timing import busy
 from gatedrnn.reproduce import onednn
 from gatedrnn.results import Store
+from gatedrnn.studies.fresh import PROCESSES, measured
 from gatedrnn.studies.protocol import MACHINE, key_columns, machine, units
 
 ALONE = True
@@ -31,7 +30,6 @@ KEYS = ["kernel", "load", "width", "matched", "seed"]
 COLUMNS = ["lstm_in_time", "gru_in_time", "lstm_streams", "gru_streams", "steps", *MACHINE]
 WIDTHS = (32, 64, 128, 256)
 INPUTS = 13
-PROCESSES = range(10)
 DEADLINES = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)  # milliseconds
 BLOCK = 0.05  # seconds
 BLOCKS = 20
@@ -55,14 +53,13 @@ def measure(call: dict) -> list[dict]:
     setting = key_columns(call)
     rows = []
     for number in call["seeds"]:
-        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            found = pool.submit(in_this_process, setting).result()
-        rows.append(setting | {"seed": number} | found)
+        for found in measured(number, measure_here, setting):
+            rows.append(setting | {"seed": number} | found)
     return rows
 
 
-def in_this_process(setting: dict) -> dict:
-    """The columns of one process: both cells in turns."""
+def measure_here(setting: dict) -> list[dict]:
+    """The columns of one row, timed in this process: both cells in turns."""
     reproducible(dtype=torch.float32)
     width = setting["width"]
     layers = {
@@ -76,7 +73,7 @@ def in_this_process(setting: dict) -> dict:
         in_time = [[each, round(share_in_time(found, each), 5)] for each in DEADLINES]
         served = [[each, streams(found, each)] for each in DEADLINES]
         row |= {f"{cell}_in_time": json.dumps(in_time), f"{cell}_streams": json.dumps(served)}
-    return row | machine()
+    return [row | machine()]
 
 
 @torch.no_grad()
