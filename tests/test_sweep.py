@@ -359,6 +359,25 @@ def test_a_failed_run_is_a_row_and_is_run_again_when_asked(tiny, jobs):
     assert not [path for path in tiny.HERE.iterdir() if path.name.endswith(".new")]
 
 
+def test_a_phase_is_asked_again_until_it_wants_nothing_new(tiny, monkeypatch):
+    """What it asks for depends on its own rows; the next phase begins when it is content."""
+    asked = []
+
+    def growing(store):
+        asked.append(len(store.rows()))
+        rounds = min(len(store.rows()) + 1, 3)
+        return [{"phase": "growing", "size": size, "seeds": [0]} for size in range(rounds)]
+
+    def after(store):
+        assert len(store.rows()) >= 3
+        return [{"phase": "after", "size": 0, "seeds": [0]}]
+
+    monkeypatch.setattr(tiny, "PHASES", [growing, after])
+    cli.main(["run", "tiny"])
+    assert list(store_of(tiny).rows().phase) == ["growing"] * 3 + ["after"]
+    assert asked == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_stop_ends_the_sweep_with_its_own_line(tiny, jobs):
     (tiny.HERE / "do-0").write_text("stop")

@@ -19,7 +19,6 @@ RATES = (1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0)
 FIRST_RATES = (3e-3, 1e-2, 3e-2)
 STARTS = ("default", "one", "chrono")  # of the bias of the gate that keeps; keys of BIAS
 TUNING_SEEDS = [100, 101, 102]
-REGIMES = ("best", "shipped")
 SOLVED = 0.01  # a task is solved at this share of the loss of the best answer without memory
 
 Badness = Callable[[pd.DataFrame], pd.Series]  # one number a row; smaller is better
@@ -176,12 +175,6 @@ def at_edge(tried: dict[float, float]) -> bool:
     """Whether the best rate is the lowest or the highest one tried."""
     best = min(tried, key=tried.get)
     return best in (min(tried), max(tried))
-
-
-def neighbours(rate: float) -> tuple[float, float]:
-    """The rates one step below and above, for the question whether a verdict hangs on the rate."""
-    place = RATES.index(rate)
-    return RATES[max(0, place - 1)], RATES[min(len(RATES) - 1, place + 1)]
 
 
 # Settings and steps

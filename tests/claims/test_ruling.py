@@ -5,7 +5,17 @@ import pytest
 
 from gatedrnn import claims
 from gatedrnn.claims import ruling, verdicts
-from gatedrnn.claims.ruling import Finding, Ruling, Word, agree, judge_lead, rule, span, vote
+from gatedrnn.claims.ruling import (
+    Finding,
+    Ruling,
+    Word,
+    agree,
+    judge_effect,
+    judge_lead,
+    rule,
+    span,
+    vote,
+)
 from gatedrnn.stats import compare
 
 
@@ -40,6 +50,23 @@ def test_parts_that_disagree_are_mixed():
 )
 def test_a_lead_must_be_large_and_sure(scores, word):
     assert judge_lead(compare(scores, [0.0] * 4), margin=1.0) == word
+
+
+@pytest.mark.parametrize(
+    ("scores", "judgement"),
+    [
+        ([2.0, 2.1, 1.9, 2.0], "supports"),
+        ([-2.0, -2.1, -1.9, -2.0], "refutes"),
+        ([0.1, -0.1, 0.0, 0.1], "equal"),
+        ([0.5, 0.6, 0.4, 0.5], "equal"),  # a sure lead that does not matter
+        ([9.0, -5.0, 8.0, -6.0], "open"),
+        ([1.1, 0.9, 0.9, 1.0], "open"),
+    ],
+)
+def test_an_effect_is_judged_by_its_margin_and_interval(scores, judgement):
+    compared = compare(scores, [0.0] * 4, margin=1.0)
+    assert judge_effect(compared) == judgement
+    assert judge_effect(compared, room=False) == "no room"
 
 
 def test_a_rule_is_found_by_its_module_and_name(monkeypatch):

@@ -9,7 +9,7 @@ import torch
 
 from gatedrnn import cli, reproducible, results
 from gatedrnn.claims import register
-from gatedrnn.studies import calibration, check
+from gatedrnn.studies import check
 from gatedrnn.studies.protocol import make_call
 from gatedrnn.tasks.memory import DelayedRecall
 from gatedrnn.training.train import Config
@@ -93,12 +93,19 @@ def test_a_rate_at_the_end_of_its_grid_is_named(folder):
     assert "lstm: the best rate, 0.1, is at an end of those tried, 0.001, 0.01, 0.1" in texts[1]
 
 
-def test_a_study_that_extends_its_grid_lacks_rows_and_has_no_edge(folder, monkeypatch):
+def test_rates_are_looked_at_where_a_study_is_whole(folder):
     store(folder / "one.csv", AT_END)
-    extending = study()
-    extending.calibration = calibration
-    monkeypatch.setattr(check, "load", lambda name: extending if name == "one" else study())
-    assert "edge" not in dict(found())
+    lines = (folder / "one.csv").read_text().splitlines(keepends=True)
+    (folder / "one.csv").write_text("".join(lines[:-1]))
+    assert found() == [("rows", "one")]
+
+
+def test_a_rate_is_judged_by_what_was_tuned(folder, monkeypatch):
+    """By another measure than the loss the best rate may lie at an end, or inside."""
+    by_rate = study()
+    by_rate.row_badness = lambda rows: -rows.learning_rate
+    monkeypatch.setattr(check, "load", lambda name: by_rate if name == "one" else study())
+    assert found() == [("edge", "one")] * 2
 
 
 def test_missing_rows_are_a_problem_but_not_where_only_waiting_claims_build(folder, monkeypatch):

@@ -3,6 +3,7 @@
 The text is that of ``Characters``; a text here is a 1-D int64 tensor of places in its 87 symbols.
 """
 
+import json
 from collections.abc import Sequence
 
 import torch
@@ -89,6 +90,11 @@ def by_context(
         logits = _last_logits(model, context, at_once)
         found.append(F.cross_entropy(logits.mT, targets, reduction="none").mean(1))
     return torch.stack(found, 1)
+
+
+def as_pairs(lengths: Sequence[int], losses: Sequence[float]) -> str:
+    """The pairs (characters, loss) as JSON, as they are stored."""
+    return json.dumps([[k, round(loss, 5)] for k, loss in zip(lengths, losses, strict=True)])
 
 
 def _last_logits(model, context, at_once):

@@ -27,48 +27,16 @@ import pandas as pd
 from gatedrnn.settings import (
     FIRST_RATES,
     RATES,
-    REGIMES,
-    STARTS,
     TUNING_SEEDS,
     Badness,
     Chosen,
-    at_edge,
-    best_settings,
     enough_steps,
-    failed,
-    first_step_below,
     loss_within,
-    lowest_loss,
     means,
-    neighbours,
     rates_to_try,
     regimes,
 )
 from gatedrnn.studies.protocol import make_call
-
-__all__ = [
-    "FIRST_RATES",
-    "RATES",
-    "REGIMES",
-    "STARTS",
-    "TUNING_SEEDS",
-    "Badness",
-    "Chosen",
-    "at_edge",
-    "best_settings",
-    "enough_steps",
-    "failed",
-    "final_calls",
-    "first_step_below",
-    "judged_calls",
-    "loss_within",
-    "lowest_loss",
-    "means",
-    "neighbours",
-    "rates_to_try",
-    "regimes",
-    "tuning_calls",
-]
 
 
 def tuning_calls(
@@ -167,7 +135,14 @@ def judged_calls(
     steps, _ = enough_steps(rows, by, most, margin)
     calls = []
     for settings in regimes(rows, by, loss_within(steps)).values():
-        for call in final_calls(settings, by, steps, seeds, **keys):
-            if call not in calls:
-                calls.append(call)
-    return calls
+        calls += final_calls(settings, by, steps, seeds, **keys)
+    return once(calls)
+
+
+def once(calls: Iterable[dict]) -> list[dict]:
+    """Each call once: a model whose best start is torch's has one setting for both regimes."""
+    kept = []
+    for call in calls:
+        if call not in kept:
+            kept.append(call)
+    return kept

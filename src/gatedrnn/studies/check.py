@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gatedrnn import results, stats, sweep
+from gatedrnn import results, settings, stats, sweep
 from gatedrnn.claims import register, replications
-from gatedrnn.studies import STUDIES, calibration, load, protocol
+from gatedrnn.studies import STUDIES, load, protocol
 from gatedrnn.training.train import Config
 
 
@@ -48,6 +48,8 @@ def waiting() -> set[str]:
 def problems() -> Iterator[Problem]:
     """Look at every study.
 
+    Rates are looked at where a study is whole: one that is not may still extend its grids.
+
     Yields:
         The problems, study by study; the contradictions between two studies last.
     """
@@ -58,13 +60,13 @@ def problems() -> Iterator[Problem]:
         path = results.folder() / f"{name}.csv"
         store = results.Store(path, study.KEYS, [*study.COLUMNS, "error"])
         calls = []
-        for found in _missing(name, study, store, calls):
+        missing = list(_missing(name, study, store, calls))
+        for found in missing:
             yield Problem("waiting" if name in unfinished else "rows", name, found)
-        rows = store.rows()
-        if rows.empty or not hasattr(study, "config"):
-            continue
-        yield from (Problem("edge", name, text) for text in _edges(study, rows, calls))
-        trained[name] = list(_trainings(study, rows, store, calls))
+        if not missing:
+            yield from (Problem("edge", name, text) for text in _edges(study, store.rows()))
+        if hasattr(study, "config"):
+            trained[name] = list(_trainings(study, store, calls))
     yield from _contradictions(trained)
 
 
@@ -86,20 +88,18 @@ def _missing(name, study, store, calls):
         yield f"{failed} runs failed; run them again with: gatedrnn run {name} --retry"
 
 
-def _edges(study, rows, calls):
-    """The arms of a finished tuning whose best rate is the lowest or the highest one tried."""
+def _edges(study, rows):
+    """The arms whose best rate is the lowest or the highest one tried, by what was tuned."""
     if "phase" not in rows or "learning_rate" not in rows:
         return
-    badness = getattr(study, "row_badness", calibration.loss_within())
+    badness = getattr(study, "row_badness", settings.loss_within())
     names = [key for key in study.KEYS if key not in ("learning_rate", "seed")]
     tuned = rows[rows.phase.isin(("tuning", "short tuning"))]
     for phase in tuned.phase.unique():
-        mean = calibration.means(tuned, [*names, "learning_rate"], badness, phase)
-        if mean.empty:
-            continue
+        mean = settings.means(tuned, [*names, "learning_rate"], badness, phase)
         for arm, rates in mean.groupby(level=names):
             tried = dict(zip(rates.index.get_level_values("learning_rate"), rates, strict=True))
-            if _still_tuned(tried, study) or not calibration.at_edge(tried):
+            if not settings.at_edge(tried):
                 continue
             best = min(tried, key=tried.get)
             of_arm = ", ".join(map(str, arm if isinstance(arm, tuple) else (arm,)))
@@ -107,16 +107,9 @@ def _edges(study, rows, calls):
             yield f"{of_arm}: the best rate, {best:g}, is at an end of those tried, {tried_text}"
 
 
-def _still_tuned(tried, study):
-    """Whether a study that extends its grids has not done so yet: then its rows are missing."""
-    if not hasattr(study, "calibration"):
-        return False
-    return set(calibration.rates_to_try(tried, sorted(tried))) != set(tried)
-
-
-def _trainings(study, rows, store, calls):
+def _trainings(study, store, calls):
     """The config of each judged call, and the lowest validation loss of its seeds."""
-    by_key = {store.key(row): row for row in rows.to_dict("records")}
+    by_key = {store.key(row): row for row in store.rows().to_dict("records")}
     for call in calls:
         if "phase" in call and protocol.is_tuning(call):
             continue

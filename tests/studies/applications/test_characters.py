@@ -3,8 +3,8 @@
 import pytest
 
 from gatedrnn.results import Store
+from gatedrnn.settings import TUNING_SEEDS
 from gatedrnn.studies.applications import characters
-from gatedrnn.studies.calibration import TUNING_SEEDS
 from gatedrnn.studies.protocol import PLAIN_RNN
 
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from gatedrnn import cost, reproducible, results
+from gatedrnn.settings import TUNING_SEEDS
 from gatedrnn.studies.performance import memorised
 
 
@@ -44,7 +45,7 @@ def test_every_cell_is_judged_at_its_best_rate_with_ten_seeds(store):
         for s in c["seeds"]
     }
     assert len(runs) == 10 * len(memorised.CELLS) * len(memorised.SIZES) * len(memorised.RATIOS)
-    assert not {seed for *_, seed in runs} & set(memorised.calibration.TUNING_SEEDS)
+    assert not {seed for *_, seed in runs} & set(TUNING_SEEDS)
 
 
 def test_a_call_gives_whole_rows(store):

@@ -21,8 +21,8 @@ import torch
 
 from gatedrnn import cost, reproducible
 from gatedrnn.results import Store
+from gatedrnn.settings import STARTS, regimes
 from gatedrnn.studies import calibration
-from gatedrnn.studies.calibration import STARTS
 from gatedrnn.studies.protocol import (
     BIAS,
     MACHINE,
@@ -70,13 +70,11 @@ def tuning(store: Store) -> list[dict]:
 def final(store: Store) -> list[dict]:
     """The judged seeds of every model in both regimes."""
     calls = []
-    for settings in calibration.regimes(store.rows(), BY, row_badness).values():
+    for settings in regimes(store.rows(), BY, row_badness).values():
         for key, chosen in settings.items():
             same = dict(zip(BY, key, strict=True)) | {"bias": chosen.bias}
-            call = make_call("final", same, chosen.learning_rate, SEEDS[key[0]])
-            if call not in calls:
-                calls.append(call)
-    return calls
+            calls.append(make_call("final", same, chosen.learning_rate, SEEDS[key[0]]))
+    return calibration.once(calls)
 
 
 PHASES = [tuning, final]  # about forty minutes of one core

@@ -17,14 +17,13 @@ known, at 2,000 places; ``shuffled``: the loss with 300 characters of which all 
 in a random order.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 
 from gatedrnn.layers.sequence_model import SequenceModel
 from gatedrnn.measure import text
 from gatedrnn.results import Store
+from gatedrnn.settings import STARTS, TUNING_SEEDS, best_settings, loss_within, regimes
 from gatedrnn.studies import calibration
-from gatedrnn.studies.calibration import STARTS, TUNING_SEEDS
 from gatedrnn.studies.protocol import (
     BIAS,
     MODELS,
@@ -53,7 +52,7 @@ BY = ("width", "cell", "matched")
 CONTEXTS = (1, 2, 3, 5, 8, 12, 20, 30, 50, 80, 120, 200, 300)  # characters
 SHUFFLED = (5, 12, 30, 80, 200)  # characters left in their order
 
-badness = calibration.loss_within()
+badness = loss_within()
 
 
 def _arms(width: int, models: Iterable[Model], starts: dict[Model, Sequence[str]]) -> list[dict]:
@@ -70,7 +69,7 @@ def _tuned(store: Store, width: int) -> list[dict]:
     if width == SMALL:
         starts = dict.fromkeys(WIDTHS[SMALL], STARTS) | {PLAIN_RNN: ("default",)}
     else:
-        best = calibration.best_settings(rows, BY, badness)
+        best = best_settings(rows, BY, badness)
         starts = {}
         for model in WIDTHS[width]:
             starts[model] = list(dict.fromkeys(["default", best[SMALL, *model].bias]))
@@ -81,11 +80,9 @@ def _judged(store: Store, width: int, seeds: Sequence[int], phase: str = "final"
     """The judged runs of a width, in both regimes."""
     rows = store.rows()
     calls = []
-    for settings in calibration.regimes(rows[rows.width == width], BY, badness).values():
-        for call in calibration.final_calls(settings, BY, STEPS, seeds, phase, schedule="cosine"):
-            if call not in calls:
-                calls.append(call)
-    return calls
+    for settings in regimes(rows[rows.width == width], BY, badness).values():
+        calls += calibration.final_calls(settings, BY, STEPS, seeds, phase, schedule="cosine")
+    return calibration.once(calls)
 
 
 def small_tuning(store: Store) -> list[dict]:
@@ -96,7 +93,7 @@ def small_tuning(store: Store) -> list[dict]:
 def check(store: Store) -> list[dict]:
     """The chosen setting of each model at 64 units with twice the steps, and at a constant rate."""
     rows = store.rows()
-    best = calibration.best_settings(rows[rows.width == SMALL], BY, badness)
+    best = best_settings(rows[rows.width == SMALL], BY, badness)
     calls = []
     for key, chosen in best.items():
         same = dict(zip(BY, key, strict=True)) | {"bias": chosen.bias}
@@ -189,13 +186,8 @@ def judge(model: SequenceModel) -> list[dict]:
     return [
         {
             "nats": nats[s],
-            "by_context": _curve(CONTEXTS, by_context[s]),
-            "shuffled": _curve(in_order, shuffled[s]),
+            "by_context": text.as_pairs(CONTEXTS, by_context[s]),
+            "shuffled": text.as_pairs(in_order, shuffled[s]),
         }
         for s in range(len(nats))
     ]
-
-
-def _curve(lengths, losses):
-    """The pairs (characters, loss) as JSON."""
-    return json.dumps([[k, round(loss, 5)] for k, loss in zip(lengths, losses, strict=True)])

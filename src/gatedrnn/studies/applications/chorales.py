@@ -13,6 +13,7 @@ loss.
 """
 
 from gatedrnn.results import Store
+from gatedrnn.settings import best_settings, loss_within
 from gatedrnn.studies import calibration
 from gatedrnn.studies.protocol import RUN, make_call, tested, train_and_test
 from gatedrnn.tasks.real.music import Chorales
@@ -28,7 +29,7 @@ LENGTH = 64  # quarter notes of an excerpt
 EVERY = 50  # steps from one evaluation to the next
 BY = ("size", "cell", "dropout")
 
-row_badness = calibration.loss_within()
+row_badness = loss_within()
 
 
 def _arm(size, cell, dropout):
@@ -45,7 +46,7 @@ def _tuned(store: Store, size: str) -> list[dict]:
 def _judged(store: Store, size: str) -> list[dict]:
     """The judged seeds of every cell at its best rate and chance of dropout."""
     rows = store.rows()
-    found = calibration.best_settings(rows[rows["size"] == size], BY, row_badness)
+    found = best_settings(rows[rows["size"] == size], BY, row_badness)
     calls = []
     for cell in UNITS[size]:
         settings = {dropout: found[size, cell, dropout] for dropout in DROPOUTS[size]}

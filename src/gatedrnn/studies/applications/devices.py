@@ -16,8 +16,8 @@ after rounding.
 
 from gatedrnn.measure.quantise import bytes_int8, bytes_of, quantise
 from gatedrnn.results import Store
+from gatedrnn.settings import STARTS, TUNING_SEEDS, best_settings, loss_within, regimes
 from gatedrnn.studies import calibration
-from gatedrnn.studies.calibration import STARTS, TUNING_SEEDS
 from gatedrnn.studies.protocol import BIAS, MODELS, RUN, Model, make_call, train_and_test, units
 from gatedrnn.tasks.base import score
 from gatedrnn.tasks.real.speech import SpokenDigits
@@ -35,7 +35,7 @@ STEPS = 2000
 EVERY = 100  # steps from one evaluation to the next
 BY = ("width", "cell", "matched")
 
-badness = calibration.loss_within()
+badness = loss_within()
 
 
 def tuning(store: Store) -> list[dict]:
@@ -48,7 +48,7 @@ def tuning(store: Store) -> list[dict]:
 def other_tuning(store: Store) -> list[dict]:
     """The starts that are left and every rate at the other widths."""
     rows = store.rows()
-    best = calibration.best_settings(rows, BY, badness)
+    best = best_settings(rows, BY, badness)
     arms = []
     for width in SEEDS:
         for model in (*MODELS, CIFG) if width != FIRST else ():
@@ -60,7 +60,7 @@ def other_tuning(store: Store) -> list[dict]:
 def check(store: Store) -> list[dict]:
     """The chosen settings at 8 units with twice the steps, and at a constant rate."""
     rows = store.rows()
-    best = calibration.best_settings(rows[rows.width == FIRST], BY, badness)
+    best = best_settings(rows[rows.width == FIRST], BY, badness)
     calls = []
     for (_, *model), chosen in best.items():
         same = _arm(FIRST, model, chosen.bias)
@@ -72,13 +72,11 @@ def check(store: Store) -> list[dict]:
 def final(store: Store) -> list[dict]:
     """The judged seeds of every model in both regimes."""
     calls = []
-    for settings in calibration.regimes(store.rows(), BY, badness).values():
+    for settings in regimes(store.rows(), BY, badness).values():
         for (width, *model), chosen in settings.items():
             same = _arm(width, model, chosen.bias)
-            call = make_call("final", same, chosen.learning_rate, SEEDS[width])
-            if call not in calls:
-                calls.append(call)
-    return calls
+            calls.append(make_call("final", same, chosen.learning_rate, SEEDS[width]))
+    return calibration.once(calls)
 
 
 PHASES = [tuning, other_tuning, check, final]  # about two hours of one core

@@ -19,7 +19,6 @@ validation, which begins with an empty state, went up to 14 nats: it was lost wi
 Hence the restarts.
 """
 
-import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -131,17 +130,12 @@ def judge(model: SequenceModel) -> list[dict]:
     return [
         {
             "nats": nats[s],
-            "by_context": _curve(CONTEXTS, by_context[s]),
+            "by_context": text.as_pairs(CONTEXTS, by_context[s]),
             "useful": useful(by_context[s]),
-            "shuffled": _curve(in_order, shuffled[s]),
+            "shuffled": text.as_pairs(in_order, shuffled[s]),
         }
         for s in range(len(nats))
     ]
-
-
-def _curve(lengths, losses):
-    """The pairs (characters, loss) as JSON."""
-    return json.dumps([[k, round(loss, 5)] for k, loss in zip(lengths, losses, strict=True)])
 
 
 def useful(losses: Sequence[float]) -> float:

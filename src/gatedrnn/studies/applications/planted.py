@@ -13,12 +13,10 @@ the lowest validation loss; the RNN from torch's start. ``final``: ten seeds, fr
 and from torch's. ``by_context``: the loss if only the last k characters are known, at 2,000 places.
 """
 
-import json
-
 from gatedrnn.measure import text
 from gatedrnn.results import Store
+from gatedrnn.settings import STARTS, loss_within, regimes
 from gatedrnn.studies import calibration
-from gatedrnn.studies.calibration import STARTS
 from gatedrnn.studies.protocol import (
     BIAS,
     PLAIN_RNN,
@@ -41,7 +39,7 @@ WIDTH = 64
 MODEL = ("cell", "matched")
 CONTEXTS = (5, 20, 50, 80, 120, 300)  # characters
 
-badness = calibration.loss_within()
+badness = loss_within()
 
 
 def tuning(store: Store) -> list[dict]:
@@ -54,11 +52,9 @@ def tuning(store: Store) -> list[dict]:
 def final(store: Store) -> list[dict]:
     """The ten seeds of every model in both regimes."""
     calls = []
-    for settings in calibration.regimes(store.rows(), MODEL, badness).values():
-        for call in calibration.final_calls(settings, MODEL, STEPS, SEEDS):
-            if call not in calls:
-                calls.append(call)
-    return calls
+    for settings in regimes(store.rows(), MODEL, badness).values():
+        calls += calibration.final_calls(settings, MODEL, STEPS, SEEDS)
+    return calibration.once(calls)
 
 
 PHASES = [tuning, final]  # about two hours of one core
@@ -86,11 +82,6 @@ def measure(call: dict) -> list[dict]:
 
     def test(run):
         losses = text.by_context(run.model, planted("test"), CONTEXTS).tolist()
-        return [{"by_context": _curve(values)} for values in losses]
+        return [{"by_context": text.as_pairs(CONTEXTS, values)} for values in losses]
 
     return train_and_test(call, config(call), test, COLUMNS)
-
-
-def _curve(losses):
-    """The pairs (characters, loss) as JSON."""
-    return json.dumps([[k, round(loss, 5)] for k, loss in zip(CONTEXTS, losses, strict=True)])

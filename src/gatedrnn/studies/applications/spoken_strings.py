@@ -18,8 +18,8 @@ import json
 
 from gatedrnn.measure.ends import at_ends
 from gatedrnn.results import Store
+from gatedrnn.settings import STARTS, TUNING_SEEDS, best_settings, loss_within, regimes
 from gatedrnn.studies import calibration
-from gatedrnn.studies.calibration import STARTS, TUNING_SEEDS
 from gatedrnn.studies.protocol import BIAS, MODELS, RUN, make_call, train_and_test, units
 from gatedrnn.tasks.real.speech import DigitStrings
 from gatedrnn.training.train import Config
@@ -46,7 +46,7 @@ EVERY = 200  # steps from one evaluation to the next
 SEEDS = range(20)
 BY = ("count", "cell", "matched")
 
-badness = calibration.loss_within()
+badness = loss_within()
 
 
 def tuning(store: Store) -> list[dict]:
@@ -58,7 +58,7 @@ def tuning(store: Store) -> list[dict]:
 def other_tuning(store: Store) -> list[dict]:
     """The starts that are left and every rate on the other strings."""
     rows = store.rows()
-    best = calibration.best_settings(rows, BY, badness)
+    best = best_settings(rows, BY, badness)
     arms = []
     for count in PLACES:
         for model in MODELS if count != FIRST else ():
@@ -70,7 +70,7 @@ def other_tuning(store: Store) -> list[dict]:
 def check(store: Store) -> list[dict]:
     """The chosen settings on five digits with twice the steps, and at a constant rate."""
     rows = store.rows()
-    best = calibration.best_settings(rows[rows["count"] == FIRST], BY, badness)
+    best = best_settings(rows[rows["count"] == FIRST], BY, badness)
     calls = []
     for (_, *model), chosen in best.items():
         same = _arm(FIRST, model, chosen.bias)
@@ -82,13 +82,11 @@ def check(store: Store) -> list[dict]:
 def final(store: Store) -> list[dict]:
     """The judged seeds of every model in both regimes."""
     calls = []
-    for settings in calibration.regimes(store.rows(), BY, badness).values():
+    for settings in regimes(store.rows(), BY, badness).values():
         for (count, *model), chosen in settings.items():
             same = _arm(count, model, chosen.bias)
-            call = make_call("final", same, chosen.learning_rate, SEEDS)
-            if call not in calls:
-                calls.append(call)
-    return calls
+            calls.append(make_call("final", same, chosen.learning_rate, SEEDS))
+    return calibration.once(calls)
 
 
 PHASES = [tuning, other_tuning, check, final]  # about three hours of one core

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from gatedrnn.results import Store
+from gatedrnn.settings import best_settings, first_step_below, lowest_loss
 from gatedrnn.studies import calibration
 from gatedrnn.studies.protocol import (
     BIAS,
@@ -56,10 +57,10 @@ def row_badness(rows: pd.DataFrame) -> pd.Series:
     most = STEPS["tuning"]
 
     def of_run(curve):
-        step = calibration.first_step_below(curve, LEARNED * nothing, most)
+        step = first_step_below(curve, LEARNED * nothing, most)
         if np.isfinite(step):
             return step / most
-        return 1 + calibration.lowest_loss(curve, most) / nothing
+        return 1 + lowest_loss(curve, most) / nothing
 
     return rows.curve.map(of_run)
 
@@ -76,7 +77,7 @@ def tuning(store: Store) -> list[dict]:
 
 def _rates(store):
     """The best rate of each model."""
-    best = calibration.best_settings(store.rows(), BY, row_badness)
+    best = best_settings(store.rows(), BY, row_badness)
     return {model: best[model].learning_rate for model in TUNED}
 
 

@@ -12,8 +12,8 @@ import json
 import torch
 
 from gatedrnn.results import Store
+from gatedrnn.settings import STARTS, loss_within
 from gatedrnn.studies import calibration
-from gatedrnn.studies.calibration import STARTS
 from gatedrnn.studies.protocol import BIAS, RUN, TUNED, arm, train_and_test, units
 from gatedrnn.tasks.base import generator, score
 from gatedrnn.tasks.memory import Control
@@ -42,7 +42,7 @@ def tuning(store: Store) -> list[dict]:
     calls = []
     for task in TASKS:
         arms = [arm(model, task=task, bias=bias, steps=MOST) for bias in STARTS for model in TUNED]
-        calls += calibration.tuning_calls(rows, arms, calibration.loss_within())
+        calls += calibration.tuning_calls(rows, arms, loss_within())
     return calls
 
 

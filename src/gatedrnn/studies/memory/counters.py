@@ -25,6 +25,7 @@ import torch
 from gatedrnn.layers.sequence_model import SequenceModel
 from gatedrnn.measure import counters
 from gatedrnn.results import Store
+from gatedrnn.settings import best_settings
 from gatedrnn.studies import calibration
 from gatedrnn.studies.protocol import (
     GRU_SAME_PARAMETERS,
@@ -133,7 +134,7 @@ def recipes(rows: pd.DataFrame) -> dict[tuple, float]:
         {(words, cell, matched, schedule): rate}, one schedule a model. Of equally good ones the
         constant rate is taken.
     """
-    found = calibration.best_settings(rows, (*BY, "schedule"), row_badness)
+    found = best_settings(rows, (*BY, "schedule"), row_badness)
     best = {}
     for (*model, schedule), chosen in found.items():
         place = (chosen.badness, SCHEDULES.index(schedule))

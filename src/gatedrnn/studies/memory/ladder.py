@@ -22,9 +22,8 @@ from gatedrnn.cells import CELLS
 from gatedrnn.layers.sequence_model import SequenceModel
 from gatedrnn.measure import gates
 from gatedrnn.results import Store
-from gatedrnn.settings import SOLVED, best_settings, steps_needed
+from gatedrnn.settings import SOLVED, STARTS, best_settings, steps_needed
 from gatedrnn.studies import calibration
-from gatedrnn.studies.calibration import STARTS
 from gatedrnn.studies.protocol import (
     BIAS,
     RUN,

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 
 from gatedrnn.results import Store
+from gatedrnn.settings import STARTS, loss_within
 from gatedrnn.studies import calibration
-from gatedrnn.studies.calibration import STARTS
 from gatedrnn.studies.protocol import BIAS, RUN, TUNED, arm, tested, train_and_test, units
 from gatedrnn.tasks.real.images import PixelDigits
 from gatedrnn.tasks.real.motion import Watch
@@ -74,7 +74,7 @@ def tuning(store: Store) -> list[dict]:
                 for bias in STARTS
                 for model in TUNED
             ]
-            calls += calibration.tuning_calls(rows, arms, calibration.loss_within())
+            calls += calibration.tuning_calls(rows, arms, loss_within())
     return calls
 
 

@@ -19,9 +19,8 @@ import numpy as np
 import pandas as pd
 
 from gatedrnn.results import Store
-from gatedrnn.settings import SOLVED, best_settings, steps_needed
+from gatedrnn.settings import SOLVED, STARTS, TUNING_SEEDS, best_settings, steps_needed
 from gatedrnn.studies import calibration
-from gatedrnn.studies.calibration import STARTS, TUNING_SEEDS
 from gatedrnn.studies.protocol import (
     BIAS,
     RUN,
@@ -136,9 +135,9 @@ def final(store: Store) -> list[dict]:
             for model in TUNED:
                 for starts in (STARTS, ("default",)):
                     call = _judged(_at(rows, task, length, model), model, starts)
-                    if call and call not in calls:
+                    if call:
                         calls.append(call)
-    return calls
+    return calibration.once(calls)
 
 
 def _judged(rows: pd.DataFrame, model: Model, starts: tuple[str, ...]) -> dict | None:

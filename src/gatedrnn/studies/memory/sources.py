@@ -18,8 +18,8 @@ import torch
 import torch.nn.functional as F
 
 from gatedrnn.results import Store
+from gatedrnn.settings import STARTS, loss_within
 from gatedrnn.studies import calibration
-from gatedrnn.studies.calibration import STARTS
 from gatedrnn.studies.protocol import BIAS, RUN, SEEDS, TUNED, arm, tested, train_and_test, units
 from gatedrnn.tasks.base import CERTAIN, Batch, Task, generator, loss
 from gatedrnn.training.train import Config, Run
@@ -173,7 +173,7 @@ def tuning(store: Store) -> list[dict]:
     calls = []
     for place in _places():
         arms = [arm(model, **place, bias=bias, steps=MOST) for bias in STARTS for model in TUNED]
-        calls += calibration.tuning_calls(rows, arms, calibration.loss_within())
+        calls += calibration.tuning_calls(rows, arms, loss_within())
     return calls
 
 

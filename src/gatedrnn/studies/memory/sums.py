@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gatedrnn.results import Store
+from gatedrnn.settings import best_settings, loss_within
 from gatedrnn.studies import calibration
 from gatedrnn.studies.protocol import BIAS, RUN, tested, train_and_test
 from gatedrnn.tasks.arithmetic import Addition
@@ -35,7 +36,7 @@ ABLATED = ("lstm", "no_forget", "no_input", "no_output", "gru", "rnn")
 FEW = ("lstm", "no_forget", "rnn")
 PARTS = ("lstm", "cifg", "no_output_tanh", "no_forget")
 
-row_badness = calibration.loss_within()
+row_badness = loss_within()
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _judged(store: Store, task: str, length: int) -> list[dict]:
     here = rows[(rows.task == task) & (rows.length == length)]
     calls = []
     for bias in here[here.phase == "tuning"].bias.unique():
-        best = calibration.best_settings(here, BY, row_badness, (bias,))
+        best = best_settings(here, BY, row_badness, (bias,))
         calls += calibration.final_calls(best, BY, setting.steps, range(setting.seeds))
     return calls
 

@@ -15,7 +15,6 @@ is left where it is not. There a training ends when each of its seeds has solved
 best answer without memory, -1 if there is none, and always for the other tasks.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +24,17 @@ import torch
 
 from gatedrnn.claims.register import benchmark
 from gatedrnn.results import Store
-from gatedrnn.settings import Plan, plan, steps_to_solve
+from gatedrnn.settings import (
+    STARTS,
+    Badness,
+    Plan,
+    enough_steps,
+    loss_within,
+    plan,
+    regimes,
+    steps_to_solve,
+)
 from gatedrnn.studies import calibration, protocol
-from gatedrnn.studies.calibration import STARTS, Badness
 from gatedrnn.studies.protocol import (
     BIAS,
     MODELS,
@@ -88,7 +95,7 @@ MADE_UP = ("adding", "recall")  # solved or not, and after how many steps
 def badness(task: str, steps: float = np.inf) -> Badness:
     """What a tuning run on a task is worth within so many steps; smaller is better."""
     if task not in MADE_UP:
-        return calibration.loss_within(steps)
+        return loss_within(steps)
     setting = TASKS[task]
     return steps_to_solve(setting.task.baseline(setting.length), min(steps, setting.most))
 
@@ -128,7 +135,7 @@ def steps_of(rows: pd.DataFrame, task: str) -> tuple[int, bool]:
     if task in MADE_UP:
         return most, True
     margin = benchmark()[task]["loss_margin"]
-    return calibration.enough_steps(_of_task(rows, task), MODEL, most, margin)
+    return enough_steps(_of_task(rows, task), MODEL, most, margin)
 
 
 def schedule(store: Store) -> list[dict]:
@@ -138,7 +145,7 @@ def schedule(store: Store) -> list[dict]:
         if task in MADE_UP:  # ends when it is solved: no number of steps to fall along
             continue
         steps, _ = steps_of(rows, task)
-        found = calibration.regimes(_of_task(rows, task), MODEL, badness(task, steps))
+        found = regimes(_of_task(rows, task), MODEL, badness(task, steps))
         starts = {
             (*model, chosen[model].bias): None for chosen in found.values() for model in MODELS
         }
@@ -169,16 +176,7 @@ def final(store: Store) -> list[dict]:
             calls += calibration.final_calls(
                 settings, MODEL, steps, range(benchmark()[task]["seeds"]), task=task, schedule=name
             )
-    return _once(calls)
-
-
-def _once(calls: Sequence[dict]) -> list[dict]:
-    """Each call once: a cell whose best start is torch's has one setting for both regimes."""
-    kept = []
-    for call in calls:
-        if call not in kept:
-            kept.append(call)
-    return kept
+    return calibration.once(calls)
 
 
 PHASES = [tuning, schedule, final]  # about nine hours of one core

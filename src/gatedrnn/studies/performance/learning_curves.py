@@ -73,16 +73,7 @@ def final(store: Store) -> list[dict]:
                 for subset in SUBSETS:
                     keys = {"task": task, "share": share, "subset": subset, "schedule": schedule}
                     calls += calibration.final_calls(settings, MODEL, steps, SEEDS, **keys)
-    return _once(calls)
-
-
-def _once(calls):
-    """Each call once: a cell whose best start is torch's has one setting for both regimes."""
-    kept = []
-    for call in calls:
-        if call not in kept:
-            kept.append(call)
-    return kept
+    return calibration.once(calls)
 
 
 PHASES = [tuning, final]  # about two hours of one core

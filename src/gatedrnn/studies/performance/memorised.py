@@ -24,6 +24,7 @@ from gatedrnn import cost, reproducible
 from gatedrnn.layers import initialise
 from gatedrnn.layers.sequence_model import SequenceModel
 from gatedrnn.results import Store
+from gatedrnn.settings import best_settings
 from gatedrnn.studies import calibration
 from gatedrnn.studies.protocol import MACHINE, SEEDS, key_columns, machine, make_call
 from gatedrnn.tasks.base import generator
@@ -76,7 +77,7 @@ def _arm(cell, size, ratio):
 
 def final(store: Store) -> list[dict]:
     """Ten seeds of every cell and size with each number of labels."""
-    best = calibration.best_settings(store.rows(), BY, row_badness)
+    best = best_settings(store.rows(), BY, row_badness)
     return [
         make_call("final", _arm(cell, size, ratio), chosen.learning_rate, SEEDS)
         for (cell, size), chosen in best.items()
