@@ -47,6 +47,11 @@ def test_enough_steps_are_those_that_twice_as_many_do_not_improve(losses, expect
     assert settings.enough_steps(rows, BY, 400, 0.05) == expected
 
 
+def test_steps_are_enough_when_no_cell_gains_any_more():
+    rows = pd.DataFrame([row([0.5] * 4), row([0.9, 0.7, 0.5, 0.3], cell="lstm")])
+    assert settings.enough_steps(rows, BY, 400, 0.05) == (400, False)
+
+
 def test_the_better_schedule_is_taken_where_both_were_tried():
     constant = pd.DataFrame([row([0.5] * 4)])
     cosine = pd.DataFrame([row([0.4] * 4, schedule="cosine")])
