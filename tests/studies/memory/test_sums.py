@@ -1,6 +1,7 @@
 """The study of sums and chorales: long sums are right, every arm is tuned and judged."""
 
 import json
+from operator import itemgetter
 
 import pytest
 import torch
@@ -50,9 +51,9 @@ def test_every_tuned_arm_is_judged_at_its_best_rate(place, store):
     for call in asked:
         store.extend(tuning_rows(call, 0.1 if call["learning_rate"] == 0.01 else 0.5))
     assert tuning(store) == asked
-    names = ("task", "length", "cell", "bias", "steps")
-    arms = {tuple(call[name] for name in names) for call in asked}
-    judged = [tuple(call[name] for name in names) for call in final(store)]
+    arm = itemgetter("task", "length", "cell", "bias", "steps")
+    arms = set(map(arm, asked))
+    judged = map(arm, final(store))
     assert sorted(judged) == sorted(arms)
     assert {call["learning_rate"] for call in final(store)} == {0.01}
 

@@ -732,9 +732,10 @@ def _served(where, processes):
     cells = []
     for cell in ("lstm", "gru"):
         curves = [dict(json.loads(text)) for text in rows[f"{cell}_streams"]]
-        cells.append(
-            {each: np.array([max(curve[each], 1) for curve in curves]) for each in curves[0]}
-        )
+        served = {}
+        for deadline in curves[0]:
+            served[deadline] = np.maximum([curve[deadline] for curve in curves], 1)
+        cells.append(served)
     return cells
 
 

@@ -1191,8 +1191,11 @@ def error_ratio(
 
 def _error_rates(rows, lengths):
     """The error rates in percent, (seeds, lengths)."""
-    found = [json.loads(text) for text in rows.errors]
-    return np.array([[100 * of_seed[str(length)] for length in lengths] for of_seed in found])
+    rates = []
+    for text in rows.errors:
+        of_length = json.loads(text)
+        rates.append([100 * of_length[str(length)] for length in lengths])
+    return np.array(rates)
 
 
 @rule

@@ -128,7 +128,9 @@ def lead_by_complexity(claim: Claim, kind: str, rng: np.random.Generator) -> Wor
             for source in claim.parameters["sources"]:
                 place = {"family": family, "complexity": complexity, "source": source}
                 points = 50 + lead(rng, SEEDS, GAINED_SPREAD, shift)
-                rows += judged(place, *([{"gained": p} for p in of_cell] for of_cell in points))
+                lstm, gru = points
+                as_rows = [{"gained": value} for value in lstm]
+                rows += judged(place, as_rows, [{"gained": value} for value in gru])
     return {"sources": pd.DataFrame(rows)}
 
 

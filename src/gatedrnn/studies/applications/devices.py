@@ -115,7 +115,8 @@ def measure(call: dict) -> list[dict]:
         columns["bytes_int8"] = [bytes_int8(model)] * number
         quantise(model)
         columns["accuracy_int8"] = _accuracy(model)
-        return [{name: values[s] for name, values in columns.items()} for s in range(number)]
+        measured = zip(*columns.values(), strict=True)
+        return [dict(zip(columns, values, strict=True)) for values in measured]
 
     return train_and_test(call, config(call), test, COLUMNS)
 
